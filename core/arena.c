@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Arena: size classes of 16 bytes, cut from chunks, kept in free lists.
+//
+// What is left of a chunk that is too small for the next block is put, as one
+// block, into the free list of its own size, so nothing is lost but 15 bytes.
+//
+// Invariant: every block in free[k] has exactly (k + 1) * NEAP_ARENA_STEP bytes.
+#include "core/arena.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Where chunk blocks begin: behind the chain link, aligned as malloc aligns.
+static const size_t chunk_head = NEAP_ARENA_STEP;
+
+static size_t class_of(size_t size) {
+    assert(size > 0 && size <= NEAP_ARENA_MAX);
+    return (size - 1) / NEAP_ARENA_STEP;
+}
+
+static bool is_small(size_t size) { return size <= NEAP_ARENA_MAX; }
+
+static void give(neap_arena *arena, void *ptr, size_t class) {
+    neap_arena_block *block = ptr;
+    assert(class < NEAP_ARENA_MAX / NEAP_ARENA_STEP);
+    block->next = arena->free[class];
+    arena->free[class] = block;
+}
+
+// A new chunk; the rest of the old one becomes a free block.
+static bool add_chunk(neap_arena *arena) {
+    neap_arena_block *chunk = malloc(NEAP_ARENA_CHUNK);
+    if (!chunk) return false;
+    if (arena->left) give(arena, arena->rest, class_of(arena->left));
+    chunk->next = arena->chunks;
+    arena->chunks = chunk;
+    arena->rest = (char *)chunk + chunk_head;
+    arena->left = NEAP_ARENA_CHUNK - chunk_head;
+    return true;
+}
+
+static void *cut(neap_arena *arena, size_t size) {
+    assert(size % NEAP_ARENA_STEP == 0);
+    if (arena->left < size && !add_chunk(arena)) return NULL;
+    void *block = arena->rest;
+    arena->rest += size;
+    arena->left -= size;
+    return block;
+}
+
+static void *take(neap_arena *arena, size_t size) {
+    if (!is_small(size)) return malloc(size);
+    size_t class = class_of(size);
+    neap_arena_block *block = arena->free[class];
+    if (!block) return cut(arena, (class + 1) * NEAP_ARENA_STEP);
+    arena->free[class] = block->next;
+    return block;
+}
+
+static void release(neap_arena *arena, void *ptr, size_t size) {
+    assert(ptr || size == 0);
+    if (!ptr) return;
+    if (is_small(size)) give(arena, ptr, class_of(size));
+    else free(ptr);
+}
+
+// From one class to another: a new block, the bytes moved, the old one free.
+static void *move(neap_arena *arena, void *ptr, size_t osize, size_t nsize) {
+    void *block = take(arena, nsize);
+    if (!block) return NULL;
+    memcpy(block, ptr, osize < nsize ? osize : nsize);
+    release(arena, ptr, osize);
+    return block;
+}
+
+void *neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+    neap_arena *arena = ud;
+    if (nsize == 0) return release(arena, ptr, ptr ? osize : 0), NULL;
+    if (nsize > NEAP_ARENA_BIG) arena->big = true;
+    if (!ptr) return take(arena, nsize); // osize is then a Lua type tag
+    if (!is_small(osize) && !is_small(nsize)) return realloc(ptr, nsize);
+    if (is_small(osize) && is_small(nsize) && class_of(osize) == class_of(nsize))
+        return ptr;
+    return move(arena, ptr, osize, nsize);
+}
+
+void neap_arena_init(neap_arena *arena) {
+    static const neap_arena empty = {.big = false};
+    *arena = empty;
+}
+
+void neap_arena_term(neap_arena *arena) {
+    while (arena->chunks) {
+        neap_arena_block *chunk = arena->chunks;
+        arena->chunks = chunk->next;
+        free(chunk);
+    }
+    neap_arena_init(arena);
+}

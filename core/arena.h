@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Arena: the allocator of runtimes whose host brings none.
+//
+// A sleeping task is a handful of small blocks (a Lua thread, its stack, a
+// userdata), and a server has very many tasks. malloc puts a header before each
+// block and splits and merges them; the arena cuts blocks of one size class
+// from chunks and keeps the free ones in a list per class, which costs neither
+// bytes nor branches. Chunks go back to the system when the arena ends.
+//
+// Not for several threads: one runtime, one arena.
+#ifndef NEAP_CORE_ARENA_H
+#define NEAP_CORE_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    NEAP_ARENA_STEP = 16,     // classes are multiples of this many bytes
+    NEAP_ARENA_MAX = 1024,    // larger blocks come from malloc
+    NEAP_ARENA_CHUNK = 65536, // malloc'd at once, cut into blocks
+    NEAP_ARENA_BIG = 16384    // a request above this is noted in `big`
+};
+
+typedef struct neap_arena_block {
+    struct neap_arena_block *next; // the next free block, or chunk
+} neap_arena_block;
+
+typedef struct neap_arena {
+    neap_arena_block *free[NEAP_ARENA_MAX / NEAP_ARENA_STEP]; // by class
+    neap_arena_block *chunks; // all of them, to be given back at the end
+    char *rest;               // what is not cut yet of the newest chunk
+    size_t left;              // bytes of it
+    bool big; // a block above NEAP_ARENA_BIG was asked for; readers clear it
+} neap_arena;
+
+void neap_arena_init(neap_arena *arena);
+
+// Frees the chunks; blocks above NEAP_ARENA_MAX are their owners' to free.
+void neap_arena_term(neap_arena *arena);
+
+// A neap_alloc_fn (and lua_Alloc); `ud` is the arena.
+void *neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
+
+#endif

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// Timer heap: sifting, and the rows of timer ids (see heap.h for the idea).
+//
+// Four children a node: the tree is half as deep as a binary one, and the four
+// items that are compared share a cache line.
+#include "core/heap.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "core/clock.h"
+
+enum {
+    ARITY = 4,
+    ROWS_MIN = 64,     // what the first reservation allocates
+    SHRINK_RATIO = 4,  // arrays this much too large are given back...
+    SHRINK_MIN = 1024, // ...but not below this many rows
+    NO_ID = UINT32_MAX // ends the chain of free ids
+};
+
+// Sequences wrap: what was armed less than 2^31 armings ago is "later".
+static bool before(const neap_heap_item *a, const neap_heap_item *b) {
+    if (a->deadline_ns != b->deadline_ns) return a->deadline_ns < b->deadline_ns;
+    return (int32_t)(a->sequence - b->sequence) < 0;
+}
+
+static void put(neap_heap *heap, uint32_t slot, const neap_heap_item *item) {
+    assert(slot < heap->count);
+    heap->items[slot] = *item;
+    heap->slots[item->id] = slot;
+}
+
+static void sift_up(neap_heap *heap, uint32_t slot, neap_heap_item item) {
+    while (slot > 0) {
+        uint32_t parent = (slot - 1) / ARITY;
+        if (!before(&item, &heap->items[parent])) break;
+        put(heap, slot, &heap->items[parent]);
+        slot = parent;
+    }
+    put(heap, slot, &item);
+}
+
+static uint32_t least_child(const neap_heap *heap, uint32_t slot) {
+    uint32_t child = slot * ARITY + 1, least = child;
+    uint32_t end = child + ARITY < heap->count ? child + ARITY : heap->count;
+    for (child++; child < end; child++)
+        if (before(&heap->items[child], &heap->items[least])) least = child;
+    return least;
+}
+
+static void sift_down(neap_heap *heap, uint32_t slot, neap_heap_item item) {
+    while (slot * ARITY + 1 < heap->count) {
+        uint32_t child = least_child(heap, slot);
+        if (!before(&heap->items[child], &item)) break;
+        put(heap, slot, &heap->items[child]);
+        slot = child;
+    }
+    put(heap, slot, &item);
+}
+
+// Fills the hole at `slot` with the last item.
+static void close_hole(neap_heap *heap, uint32_t slot) {
+    neap_heap_item last = heap->items[--heap->count];
+    if (slot == heap->count) return; // the hole was the last
+    uint32_t parent = slot > 0 ? (slot - 1) / ARITY : 0;
+    if (slot > 0 && before(&last, &heap->items[parent]))
+        sift_up(heap, slot, last);
+    else sift_down(heap, slot, last);
+}
+
+void neap_heap_init(neap_heap *heap, const neap_alloc *alloc) {
+    *heap = (neap_heap){.alloc = alloc, .free_id = NO_ID};
+}
+
+static void free_rows(const neap_heap *heap, uint32_t size) {
+    const neap_alloc *alloc = heap->alloc;
+    neap_alloc_free(alloc, heap->items, size * sizeof *heap->items);
+    neap_alloc_free(alloc, heap->timers, size * sizeof *heap->timers);
+    neap_alloc_free(alloc, heap->slots, size * sizeof *heap->slots);
+}
+
+void neap_heap_term(neap_heap *heap) {
+    assert(heap->reserved == 0);
+    free_rows(heap, heap->size);
+    neap_heap_init(heap, heap->alloc);
+}
+
+// Copies the given-out ids into `rows`, numbering them anew without gaps.
+static void renumber(const neap_heap *heap, neap_heap *rows) {
+    for (uint32_t id = 0; id < heap->size; id++) {
+        neap_timer *timer = heap->timers[id];
+        if (!timer) continue;
+        timer->id = rows->reserved++;
+        rows->timers[timer->id] = timer;
+        rows->slots[timer->id] = heap->slots[id];
+        if (timer->armed) heap->items[heap->slots[id]].id = timer->id;
+    }
+    for (uint32_t slot = 0; slot < heap->count; slot++)
+        rows->items[slot] = heap->items[slot];
+    rows->count = heap->count;
+    rows->sequence = heap->sequence;
+}
+
+static void chain_free(neap_heap *heap) {
+    heap->free_id = NO_ID;
+    for (uint32_t id = heap->size; id-- > heap->reserved;) {
+        heap->timers[id] = NULL;
+        heap->slots[id] = heap->free_id;
+        heap->free_id = id;
+    }
+}
+
+// New arrays of `size` rows, which must hold what is reserved.
+static int resize(neap_heap *heap, uint32_t size) {
+    assert(size >= heap->reserved);
+    const neap_alloc *alloc = heap->alloc;
+    neap_heap rows = {.alloc = alloc, .size = size, .free_id = NO_ID};
+    rows.items = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.items);
+    rows.timers = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.timers);
+    rows.slots = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.slots);
+    if (!rows.items || !rows.timers || !rows.slots)
+        return free_rows(&rows, size), -ENOMEM;
+    renumber(heap, &rows);
+    free_rows(heap, heap->size);
+    *heap = rows;
+    chain_free(heap);
+    return 0;
+}
+
+int neap_heap_reserve(neap_heap *heap, neap_timer *timer) {
+    assert(!timer->reserved && !timer->armed);
+    if (heap->free_id == NO_ID) {
+        uint32_t size = heap->size ? heap->size * 2 : ROWS_MIN;
+        if (size < heap->size) return -ENOMEM; // 2^32 timers
+        int rc = resize(heap, size);
+        if (rc < 0) return rc;
+    }
+    timer->id = heap->free_id;
+    timer->reserved = true;
+    heap->free_id = heap->slots[timer->id];
+    heap->timers[timer->id] = timer;
+    heap->reserved++;
+    return 0;
+}
+
+void neap_heap_release(neap_heap *heap, neap_timer *timer) {
+    if (!timer->reserved) return;
+    assert(heap->timers[timer->id] == timer);
+    neap_heap_disarm(heap, timer);
+    timer->reserved = false;
+    heap->timers[timer->id] = NULL;
+    heap->slots[timer->id] = heap->free_id;
+    heap->free_id = timer->id;
+    heap->reserved--;
+    if (heap->size > SHRINK_MIN && heap->reserved < heap->size / SHRINK_RATIO)
+        (void)resize(heap, heap->size / 2); // no memory to shrink: stay large
+}
+
+void neap_heap_arm(neap_heap *heap, neap_timer *timer, int64_t deadline_ns) {
+    assert(timer->reserved);
+    neap_heap_disarm(heap, timer);
+    timer->armed = true;
+    sift_up(heap, heap->count++,
+            (neap_heap_item){deadline_ns, heap->sequence++, timer->id});
+}
+
+void neap_heap_disarm(neap_heap *heap, neap_timer *timer) {
+    if (!timer->armed) return;
+    assert(heap->items[heap->slots[timer->id]].id == timer->id);
+    timer->armed = false;
+    close_hole(heap, heap->slots[timer->id]);
+}
+
+int64_t neap_heap_due(const neap_heap *heap) {
+    return heap->count ? heap->items[0].deadline_ns : NEAP_NEVER_NS;
+}
+
+neap_timer *neap_heap_expire(neap_heap *heap, int64_t now_ns) {
+    if (heap->count == 0 || heap->items[0].deadline_ns > now_ns) return NULL;
+    neap_timer *timer = heap->timers[heap->items[0].id];
+    assert(timer->armed);
+    neap_heap_disarm(heap, timer);
+    return timer;
+}
+
+bool neap_heap_check(const neap_heap *heap) {
+    for (uint32_t slot = 0; slot < heap->count; slot++) {
+        const neap_heap_item *item = &heap->items[slot];
+        const neap_timer *timer = heap->timers[item->id];
+        if (heap->slots[item->id] != slot) return false;
+        if (!timer || !timer->armed || timer->id != item->id) return false;
+        if (slot && before(item, &heap->items[(slot - 1) / ARITY])) return false;
+    }
+    return heap->count <= heap->reserved && heap->reserved <= heap->size;
+}

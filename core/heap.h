@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Timer heap: a 4-ary min-heap of (deadline, sequence, timer id).
+//
+// Most time-outs never fire: they are stopped when the read they guard comes
+// back. So stopping must cost what starting costs and leave nothing behind. The
+// heap keeps, for each timer id, the slot it stands in; deadlines are copied
+// into the heap, so that sifting touches neither timers nor tasks (an index
+// inside the task cost a cache miss a step).
+//
+// A timer reserves its id when it is made, and with the id its place in the
+// arrays: arming cannot fail. The sequence makes equal deadlines fire in the
+// order in which they were armed.
+//
+// Invariant: slots[items[i].id] == i, and no item is due before its parent.
+#ifndef NEAP_CORE_HEAP_H
+#define NEAP_CORE_HEAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/alloc.h"
+
+typedef struct neap_timer {
+    uint32_t id;   // its row in the heap's arrays
+    bool reserved; // id is valid
+    bool armed;    // it stands in the heap
+} neap_timer;
+
+typedef struct neap_heap_item {
+    int64_t deadline_ns;
+    uint32_t sequence; // order of arming; wraps
+    uint32_t id;       // whose deadline it is
+} neap_heap_item;
+
+typedef struct neap_heap {
+    const neap_alloc *alloc;
+    neap_heap_item *items; // the heap proper
+    neap_timer **timers;   // by id: the timer, NULL where the id is free
+    uint32_t *slots;       // by id: index in items; free: the next free id
+    uint32_t size;         // rows of each of the three arrays
+    uint32_t count;        // items that are armed
+    uint32_t reserved;     // ids that are given out
+    uint32_t free_id;      // first of the chain of free ids
+    uint32_t sequence;     // of the next arming
+} neap_heap;
+
+void neap_heap_init(neap_heap *heap, const neap_alloc *alloc);
+void neap_heap_term(neap_heap *heap);
+
+// 0, or -ENOMEM. A timer stays where it is until it is released.
+int neap_heap_reserve(neap_heap *heap, neap_timer *timer);
+
+// Disarms it first; one that reserved nothing is left alone.
+void neap_heap_release(neap_heap *heap, neap_timer *timer);
+
+// Arms a reserved timer, or moves its deadline.
+void neap_heap_arm(neap_heap *heap, neap_timer *timer, int64_t deadline_ns);
+void neap_heap_disarm(neap_heap *heap, neap_timer *timer);
+
+// The earliest deadline, NEAP_NEVER_NS where nothing is armed.
+int64_t neap_heap_due(const neap_heap *heap);
+
+// Disarms and returns the next timer whose deadline is not after now, or NULL.
+neap_timer *neap_heap_expire(neap_heap *heap, int64_t now_ns);
+
+// For asserts and tests: the invariant holds.
+bool neap_heap_check(const neap_heap *heap);
+
+#endif

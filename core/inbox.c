@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Inbox: two arrays that change places (see inbox.h).
+//
+// Posters fill one array while the loop calls what stands in the other; the
+// mutex is held for a few stores, never while a post runs. So posts made by
+// posts wait for the next drain, and a flood of them cannot hold the loop.
+#include "core/inbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/poller.h"
+
+enum { POSTS_MIN = 16 }; // room of the first array
+
+int neap_inbox_init(neap_inbox *inbox, struct neap_poller *poller) {
+    assert(poller);
+    *inbox = (neap_inbox){.poller = poller};
+    atomic_init(&inbox->waiting, false);
+    return -pthread_mutex_init(&inbox->mutex, NULL);
+}
+
+void neap_inbox_term(neap_inbox *inbox) {
+    assert(inbox->closed);
+    pthread_mutex_destroy(&inbox->mutex);
+    free(inbox->posts);
+    free(inbox->spare);
+}
+
+static int grow(neap_inbox *inbox) {
+    size_t size = inbox->size ? inbox->size * 2 : POSTS_MIN;
+    neap_post *posts = realloc(inbox->posts, size * sizeof *posts);
+    if (!posts) return -ENOMEM;
+    inbox->posts = posts;
+    inbox->size = size;
+    return 0;
+}
+
+// Under the mutex.
+static int append(neap_inbox *inbox, neap_post post) {
+    assert(post.fn);
+    if (inbox->closed) return -ECANCELED;
+    if (inbox->count == inbox->size && grow(inbox) < 0) return -ENOMEM;
+    inbox->posts[inbox->count++] = post;
+    return 0;
+}
+
+int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg) {
+    pthread_mutex_lock(&inbox->mutex);
+    int rc = append(inbox, (neap_post){fn, arg});
+    bool first = rc == 0 && !atomic_exchange(&inbox->waiting, true);
+    if (first) neap_poller_wake(inbox->poller);
+    pthread_mutex_unlock(&inbox->mutex);
+    return rc;
+}
+
+// Puts the spare array in place of the full one, which is returned.
+static neap_post *swap(neap_inbox *inbox, size_t *count) {
+    neap_post *posts = inbox->posts;
+    size_t size = inbox->size;
+    *count = inbox->count;
+    inbox->posts = inbox->spare;
+    inbox->size = inbox->spare_size;
+    inbox->count = 0;
+    inbox->spare = posts;
+    inbox->spare_size = size;
+    atomic_store(&inbox->waiting, false);
+    return posts;
+}
+
+void neap_inbox_drain(neap_inbox *inbox) {
+    if (!atomic_load_explicit(&inbox->waiting, memory_order_relaxed)) return;
+    size_t count;
+    pthread_mutex_lock(&inbox->mutex);
+    neap_post *posts = swap(inbox, &count);
+    pthread_mutex_unlock(&inbox->mutex);
+    assert(count == 0 || posts);
+    for (size_t i = 0; i < count; i++) posts[i].fn(posts[i].arg);
+}
+
+void neap_inbox_close(neap_inbox *inbox) {
+    pthread_mutex_lock(&inbox->mutex);
+    inbox->closed = true;
+    pthread_mutex_unlock(&inbox->mutex);
+}

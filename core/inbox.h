@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Inbox: how other threads reach a loop.
+//
+// A post is a function and its argument, kept in order under a mutex; the loop
+// drains it once a turn. Only the first post into an empty inbox wakes the
+// poller, so a thousand posts cost one wake-up.
+//
+// The one place that allocates outside the runtime's allocator: that belongs
+// to the loop's thread, and posts come from others.
+#ifndef NEAP_CORE_INBOX_H
+#define NEAP_CORE_INBOX_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct neap_poller;
+
+typedef void (*neap_post_fn)(void *arg);
+
+typedef struct neap_post {
+    neap_post_fn fn;
+    void *arg;
+} neap_post;
+
+typedef struct neap_inbox {
+    pthread_mutex_t mutex;      // guards all but `waiting`
+    neap_post *posts;           // in the order in which they came
+    size_t count, size;         // posts held; room for
+    neap_post *spare;           // the array drained last, to be used again
+    size_t spare_size;          // its room
+    struct neap_poller *poller; // whom the first post wakes
+    atomic_bool waiting;        // count > 0: one load for the turn
+    bool closed;                // posts are refused
+} neap_inbox;
+
+int neap_inbox_init(neap_inbox *inbox, struct neap_poller *poller);
+void neap_inbox_term(neap_inbox *inbox);
+
+// From any thread. 0, -ECANCELED once closed, -ENOMEM.
+int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg);
+
+// Calls what has been posted so far, in order; on the loop's thread.
+void neap_inbox_drain(neap_inbox *inbox);
+
+// From here on posts are refused; those that came before can be drained.
+void neap_inbox_close(neap_inbox *inbox);
+
+#endif

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+// Loop: one turn, step by step (see loop.h).
+//
+// How long may we sleep, poll, stamp the clock, drain the inbox, expire timers,
+// run what is ready. The stamp decides what has expired; a new deadline is
+// computed from the clock itself, because a task may have computed for a second
+// before it sleeps: never early.
+#include "core/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "core/clock.h"
+
+int neap_loop_init(neap_loop *loop, const neap_alloc *alloc,
+                   neap_resume resume) {
+    assert(resume);
+    *loop = (neap_loop){
+        .alloc = alloc, .resume = resume, .slack_ns = NEAP_SLACK_NS};
+    neap_list_init(&loop->ready);
+    neap_list_init(&loop->pass);
+    neap_heap_init(&loop->heap, alloc);
+    int rc = neap_poller_open(&loop->poller, alloc);
+    if (rc < 0) return rc;
+    rc = neap_inbox_init(&loop->inbox, loop->poller);
+    if (rc < 0) neap_poller_close(loop->poller);
+    return rc;
+}
+
+void neap_loop_term(neap_loop *loop) {
+    assert(!loop->in_turn && loop->fds.count == 0);
+    neap_inbox_term(&loop->inbox);
+    neap_poller_close(loop->poller);
+    neap_heap_term(&loop->heap);
+    neap_alloc_free(loop->alloc, loop->fds.rows,
+                    loop->fds.size * sizeof *loop->fds.rows);
+}
+
+int64_t neap_loop_time(const neap_loop *loop) {
+    return loop->is_virtual ? loop->virtual_ns : neap_clock_ns();
+}
+
+static bool is_ready(const neap_loop *loop) {
+    return !neap_list_empty(&loop->ready) || !neap_list_empty(&loop->pass);
+}
+
+// When the next timer should wake us: not before its deadline, and, where
+// timers come thick, not before the slack since the last has passed.
+static int64_t next_expiry(const neap_loop *loop) {
+    assert(loop->heap.count > 0);
+    int64_t due = neap_heap_due(&loop->heap);
+    int64_t spaced = loop->expired_ns + loop->slack_ns;
+    return loop->is_virtual || due > spaced ? due : spaced;
+}
+
+int64_t neap_loop_due(const neap_loop *loop) {
+    if (is_ready(loop) || atomic_load(&loop->inbox.waiting)) return 0;
+    if (loop->heap.count == 0) return -1;
+    int64_t delay_ns = next_expiry(loop) - neap_loop_time(loop);
+    return delay_ns > 0 ? delay_ns : 0;
+}
+
+// How long this turn may sleep; -EDEADLK: for ever, and in vain.
+static int may_sleep(const neap_loop *loop, int64_t limit_ns, int64_t *sleep) {
+    *sleep = neap_loop_due(loop);
+    if (*sleep < 0 && loop->outside == 0) return -EDEADLK;
+    if (limit_ns >= 0 && (*sleep < 0 || *sleep > limit_ns)) *sleep = limit_ns;
+    return 0;
+}
+
+// Virtual time passes for real while somebody waits for the world outside.
+static int poll_for_real(neap_loop *loop, int64_t sleep_ns) {
+    assert(loop->is_virtual);
+    int64_t since_ns = neap_clock_ns();
+    int rc = neap_poller_wait(loop->poller, sleep_ns);
+    loop->virtual_ns += neap_clock_ns() - since_ns;
+    return rc;
+}
+
+// Nobody does: it jumps, and the look outside is only a look.
+static int jump(neap_loop *loop, int64_t sleep_ns) {
+    assert(loop->is_virtual && loop->outside == 0);
+    if (sleep_ns > 0) loop->virtual_ns += sleep_ns;
+    return neap_poller_wait(loop->poller, 0);
+}
+
+static int look_outside(neap_loop *loop, int64_t sleep_ns) {
+    assert(sleep_ns >= 0 || loop->outside > 0);
+    if (sleep_ns == 0 && loop->fds.count == 0 && !loop->alarmed) return 0;
+    if (!loop->is_virtual) return neap_poller_wait(loop->poller, sleep_ns);
+    if (loop->outside == 0) return jump(loop, sleep_ns);
+    return sleep_ns ? poll_for_real(loop, sleep_ns)
+                    : neap_poller_wait(loop->poller, 0);
+}
+
+static void expire_timers(neap_loop *loop) {
+    if (loop->heap.count == 0) return;
+    loop->now_ns = neap_loop_time(loop);
+    neap_timer *timer;
+    while ((timer = neap_heap_expire(&loop->heap, loop->now_ns))) {
+        loop->expired_ns = loop->now_ns;
+        neap_task_wake(NEAP_OWNER(timer, neap_task, timer), NEAP_WAKE_TIMEOUT);
+    }
+}
+
+// A slice: the task runs until it waits, yields or ends.
+static void run_one(neap_loop *loop) {
+    neap_task *task = neap_task_first(&loop->pass);
+    assert(task->state == NEAP_TASK_READY);
+    neap_list_unlink(&task->link);
+    task->state = NEAP_TASK_RUNNING;
+    loop->current = task;
+    loop->resume(task);
+    loop->current = NULL;
+}
+
+// Passes, up to NEAP_BATCH_MAX slices; what is left of a pass goes first in
+// the next turn. A stop takes effect when a pass is through.
+static int run_ready(neap_loop *loop) {
+    int ran = 0;
+    do {
+        if (neap_list_empty(&loop->pass))
+            neap_list_splice(&loop->pass, &loop->ready);
+        for (; ran < NEAP_BATCH_MAX && !neap_list_empty(&loop->pass); ran++)
+            run_one(loop);
+    } while (ran < NEAP_BATCH_MAX && !loop->stopping &&
+             !neap_list_empty(&loop->ready));
+    assert(ran <= NEAP_BATCH_MAX);
+    return ran;
+}
+
+static int steps(neap_loop *loop, int64_t limit_ns) {
+    int64_t sleep_ns;
+    int rc = may_sleep(loop, limit_ns, &sleep_ns);
+    if (rc < 0) return rc;
+    rc = look_outside(loop, sleep_ns);
+    if (rc < 0) return rc;
+    neap_inbox_drain(&loop->inbox);
+    expire_timers(loop);
+    return run_ready(loop);
+}
+
+int neap_loop_turn(neap_loop *loop, int64_t limit_ns) {
+    assert(!loop->in_turn);
+    loop->in_turn = true;
+    int rc = steps(loop, limit_ns);
+    loop->in_turn = false;
+    if (loop->alarmed) neap_poller_alarm(loop->poller, neap_loop_due(loop));
+    return rc;
+}
+
+neap_task *neap_loop_abandon(neap_loop *loop) {
+    assert(loop->in_turn);
+    neap_task *task = loop->current;
+    loop->current = NULL;
+    loop->in_turn = false;
+    return task;
+}
+
+// As asyncio's: a stop that came before still lets one pass run.
+int neap_loop_run(neap_loop *loop) {
+    int rc;
+    do rc = neap_loop_turn(loop, loop->stopping ? 0 : -1);
+    while (rc >= 0 && !loop->stopping);
+    assert(!loop->in_turn);
+    bool stopped = loop->stopping;
+    loop->stopping = false;
+    return stopped ? 0 : rc;
+}
+
+void neap_loop_stop(neap_loop *loop) {
+    assert(loop->resume);
+    loop->stopping = true;
+}
+
+int neap_loop_fd(neap_loop *loop) {
+    assert(loop->poller);
+    int fd = neap_poller_fd(loop->poller);
+    loop->alarmed = fd >= 0;
+    if (loop->alarmed) neap_poller_alarm(loop->poller, neap_loop_due(loop));
+    return fd;
+}
+
+void neap_loop_hold(neap_loop *loop, int delta) {
+    assert(delta >= 0 || loop->outside >= (uint32_t)-delta);
+    loop->outside += (uint32_t)delta;
+}
+
+// Where a host sleeps on our descriptor and no turn is under way, it must hear
+// of the new work.
+void neap_loop_push(neap_loop *loop, neap_task *task) {
+    assert(task->state == NEAP_TASK_READY);
+    neap_list_append(&loop->ready, &task->link);
+    if (loop->alarmed && !loop->in_turn)
+        neap_poller_alarm(loop->poller, 0);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Scope: a node of the tree that says who is cancelled.
+//
+// A task is a scope, a group is one, a time-out is one with a deadline. Cancel
+// is level-triggered, as trio's: in a cancelled scope every wait ends at once,
+// until the scope is left, because Lua's pcall would swallow a single error.
+//
+// Whether a scope, or one above it up to a shield, is cancelled is kept in each
+// node (`effective`): cancel sets it downwards, iteratively, and a new scope
+// inherits it. So the check at a wait is one load. (Walking outwards at each
+// wait made 20,000 nested groups cost 6.4 s instead of 10 ms.)
+//
+// Invariant: effective == cancelled || (!shield && parent && parent->effective).
+#ifndef NEAP_CORE_SCOPE_H
+#define NEAP_CORE_SCOPE_H
+
+#include <stdbool.h>
+
+#include "core/list.h"
+
+struct neap_task;
+
+typedef struct neap_scope {
+    neap_link link;            // among its parent's kids
+    neap_list kids;            // scopes opened within it
+    struct neap_scope *parent; // NULL: a root
+    struct neap_task *task;    // who waits in it; NULL: only its kids do
+    bool cancelled;            // was itself cancelled
+    bool shield;               // what is above does not reach in
+    bool effective;            // see the invariant
+} neap_scope;
+
+// Opens a scope as the youngest child of `parent` (NULL: a root).
+void neap_scope_open(neap_scope *scope, neap_scope *parent,
+                     struct neap_task *task);
+
+// Leaves it; its children must have been left before.
+void neap_scope_close(neap_scope *scope);
+
+// Cancels it and what is beneath, up to shields, and wakes every waiting task
+// there. False: it was cancelled already.
+bool neap_scope_cancel(neap_scope *scope);
+
+// The shield goes up or down; what it lets in again is cancelled at once.
+void neap_scope_shield(neap_scope *scope, bool shield);
+
+// Walks a tree in pre-order, children in the order in which they were opened:
+// the node after `scope` beneath `root`, or NULL. With `skip` the children of
+// `scope` are passed over.
+neap_scope *neap_scope_next(const neap_scope *root, neap_scope *scope,
+                            bool skip);
+
+// For asserts and tests: the invariant holds for `root` and all beneath.
+bool neap_scope_check(const neap_scope *root);
+
+#endif
