@@ -36,50 +36,57 @@ static int make_room(neap_loop *loop, int number) {
     return 0;
 }
 
-static void enter(neap_fd *fd) {
+static int enter(neap_fd *fd) {
+    int rc = make_room(fd->loop, fd->number);
+    if (rc < 0) return rc;
     assert(!neap_fd_find(fd->loop, fd->number));
     fd->loop->fds.rows[fd->number] = fd;
     fd->loop->fds.count++;
+    return 0;
 }
 
-// Out of the table, and everybody woken.
+// Out of the poller, if the number is still ours.
+static void forget(neap_fd *fd) {
+    assert(fd->polled);
+    if (neap_poller_remove(fd->loop->poller, fd) == 0) fd->polled = false;
+    fd->number = -1;
+}
+
+// Out of table and poller, and everybody woken.
 static void retire(neap_fd *fd) {
     assert(neap_fd_find(fd->loop, fd->number) == fd);
     fd->loop->fds.rows[fd->number] = NULL;
     fd->loop->fds.count--;
-    fd->number = -1;
+    forget(fd);
     neap_task_wake_all(&fd->line[NEAP_IN], NEAP_WAKE_CLOSED);
     neap_task_wake_all(&fd->line[NEAP_OUT], NEAP_WAKE_CLOSED);
 }
 
 // ---- opening and closing
 
+// The poller first: a number that is no descriptor must not make the table as
+// large as itself.
 int neap_fd_open(neap_fd *fd, neap_loop *loop, int number, neap_fd_kind kind) {
     assert(number >= 0);
-    *fd = (neap_fd){.loop = loop, .number = -1, .kind = (uint8_t)kind};
+    *fd = (neap_fd){.loop = loop, .number = number, .kind = (uint8_t)kind};
     neap_list_init(&fd->line[NEAP_IN]);
     neap_list_init(&fd->line[NEAP_OUT]);
-    int rc = make_room(loop, number);
-    if (rc < 0) return rc;
     neap_fd *stale = neap_fd_find(loop, number);
     if (stale) retire(stale); // closed behind our back, its number came again
-    fd->number = number;
-    rc = neap_poller_add(loop->poller, fd);
+    int rc = neap_poller_add(loop->poller, fd);
     if (rc < 0) return fd->number = -1, rc;
     fd->polled = true;
     fd->latch[NEAP_OUT] = kind != NEAP_FD_BORROWED; // most can take bytes
-    enter(fd);
-    return 0;
+    rc = enter(fd);
+    if (rc < 0) forget(fd);
+    return rc;
 }
 
 int neap_fd_close(neap_fd *fd, bool *settled) {
     int number = fd->number;
+    if (number >= 0) retire(fd);
     *settled = !fd->polled;
-    if (number < 0) return -1;
-    if (neap_poller_remove(fd->loop->poller, fd) == 0) fd->polled = false;
-    *settled = !fd->polled;
-    retire(fd);
-    return number;
+    return fd->polled ? -1 : number;
 }
 
 // ---- waiting

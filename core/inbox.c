@@ -30,7 +30,7 @@ void neap_inbox_term(neap_inbox *inbox) {
 
 static int grow(neap_inbox *inbox) {
     size_t size = inbox->size ? inbox->size * 2 : POSTS_MIN;
-    neap_post *posts = realloc(inbox->posts, size * sizeof *posts);
+    neap_inbox_item *posts = realloc(inbox->posts, size * sizeof *posts);
     if (!posts) return -ENOMEM;
     inbox->posts = posts;
     inbox->size = size;
@@ -38,7 +38,7 @@ static int grow(neap_inbox *inbox) {
 }
 
 // Under the mutex.
-static int append(neap_inbox *inbox, neap_post post) {
+static int append(neap_inbox *inbox, neap_inbox_item post) {
     assert(post.fn);
     if (inbox->closed) return -ECANCELED;
     if (inbox->count == inbox->size && grow(inbox) < 0) return -ENOMEM;
@@ -48,7 +48,7 @@ static int append(neap_inbox *inbox, neap_post post) {
 
 int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg) {
     pthread_mutex_lock(&inbox->mutex);
-    int rc = append(inbox, (neap_post){fn, arg});
+    int rc = append(inbox, (neap_inbox_item){fn, arg});
     bool first = rc == 0 && !atomic_exchange(&inbox->waiting, true);
     if (first) neap_poller_wake(inbox->poller);
     pthread_mutex_unlock(&inbox->mutex);
@@ -56,8 +56,8 @@ int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg) {
 }
 
 // Puts the spare array in place of the full one, which is returned.
-static neap_post *swap(neap_inbox *inbox, size_t *count) {
-    neap_post *posts = inbox->posts;
+static neap_inbox_item *swap(neap_inbox *inbox, size_t *count) {
+    neap_inbox_item *posts = inbox->posts;
     size_t size = inbox->size;
     *count = inbox->count;
     inbox->posts = inbox->spare;
@@ -73,7 +73,7 @@ void neap_inbox_drain(neap_inbox *inbox) {
     if (!atomic_load_explicit(&inbox->waiting, memory_order_relaxed)) return;
     size_t count;
     pthread_mutex_lock(&inbox->mutex);
-    neap_post *posts = swap(inbox, &count);
+    neap_inbox_item *posts = swap(inbox, &count);
     pthread_mutex_unlock(&inbox->mutex);
     assert(count == 0 || posts);
     for (size_t i = 0; i < count; i++) posts[i].fn(posts[i].arg);

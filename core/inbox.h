@@ -19,16 +19,16 @@ struct neap_poller;
 
 typedef void (*neap_post_fn)(void *arg);
 
-typedef struct neap_post {
+typedef struct neap_inbox_item {
     neap_post_fn fn;
     void *arg;
-} neap_post;
+} neap_inbox_item;
 
 typedef struct neap_inbox {
     pthread_mutex_t mutex;      // guards all but `waiting`
-    neap_post *posts;           // in the order in which they came
+    neap_inbox_item *posts;           // in the order in which they came
     size_t count, size;         // posts held; room for
-    neap_post *spare;           // the array drained last, to be used again
+    neap_inbox_item *spare;           // the array drained last, to be used again
     size_t spare_size;          // its room
     struct neap_poller *poller; // whom the first post wakes
     atomic_bool waiting;        // count > 0: one load for the turn

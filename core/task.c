@@ -63,7 +63,8 @@ void neap_task_arm(neap_task *task, int64_t deadline_ns) {
 void neap_task_forgo(neap_task *task) {
     assert(task->state == NEAP_TASK_WAITING);
     leave(task);
-    task->state = NEAP_TASK_RUNNING;
+    bool runs = task->loop->current == task; // a callback may wait unrun
+    task->state = runs ? NEAP_TASK_RUNNING : NEAP_TASK_IDLE;
 }
 
 void neap_task_wake(neap_task *task, neap_wake wake) {

@@ -33,7 +33,8 @@ typedef enum neap_wake {
     NEAP_WAKE_READY,   // what it waited for has happened
     NEAP_WAKE_TIMEOUT, // its deadline passed first
     NEAP_WAKE_CANCEL,  // a scope around it was cancelled
-    NEAP_WAKE_CLOSED   // what it waited for is gone
+    NEAP_WAKE_CLOSED,  // what it waited for is gone
+    NEAP_WAKE_STUCK    // nothing can ever wake it: a deadlock
 } neap_wake;
 
 typedef struct neap_task {
