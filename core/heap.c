@@ -12,11 +12,12 @@
 
 enum {
     ARITY = 4,
-    ROWS_MIN = 64,     // what the first reservation allocates
-    SHRINK_RATIO = 4,  // arrays this much too large are given back...
-    SHRINK_MIN = 1024, // ...but not below this many rows
-    NO_ID = UINT32_MAX // ends the chain of free ids
+    ROWS_MIN = 64,    // what the first reservation allocates
+    SHRINK_RATIO = 4, // arrays this much too large are given back...
+    SHRINK_MIN = 1024 // ...but not below this many rows
 };
+
+static const uint32_t no_id = UINT32_MAX; // ends the chain of free ids
 
 // Sequences wrap: what was armed less than 2^31 armings ago is "later".
 static bool before(const neap_heap_item *a, const neap_heap_item *b) {
@@ -69,7 +70,7 @@ static void close_hole(neap_heap *heap, uint32_t slot) {
 }
 
 void neap_heap_init(neap_heap *heap, const neap_alloc *alloc) {
-    *heap = (neap_heap){.alloc = alloc, .free_id = NO_ID};
+    *heap = (neap_heap){.alloc = alloc, .free_id = no_id};
 }
 
 static void free_rows(const neap_heap *heap, uint32_t size) {
@@ -102,7 +103,7 @@ static void renumber(const neap_heap *heap, neap_heap *rows) {
 }
 
 static void chain_free(neap_heap *heap) {
-    heap->free_id = NO_ID;
+    heap->free_id = no_id;
     for (uint32_t id = heap->size; id-- > heap->reserved;) {
         heap->timers[id] = NULL;
         heap->slots[id] = heap->free_id;
@@ -114,7 +115,7 @@ static void chain_free(neap_heap *heap) {
 static int resize(neap_heap *heap, uint32_t size) {
     assert(size >= heap->reserved);
     const neap_alloc *alloc = heap->alloc;
-    neap_heap rows = {.alloc = alloc, .size = size, .free_id = NO_ID};
+    neap_heap rows = {.alloc = alloc, .size = size, .free_id = no_id};
     rows.items = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.items);
     rows.timers = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.timers);
     rows.slots = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.slots);
@@ -129,7 +130,7 @@ static int resize(neap_heap *heap, uint32_t size) {
 
 int neap_heap_reserve(neap_heap *heap, neap_timer *timer) {
     assert(!timer->reserved && !timer->armed);
-    if (heap->free_id == NO_ID) {
+    if (heap->free_id == no_id) {
         uint32_t size = heap->size ? heap->size * 2 : ROWS_MIN;
         if (size < heap->size) return -ENOMEM; // 2^32 timers
         int rc = resize(heap, size);

@@ -49,15 +49,16 @@ static bool is_ready(const neap_loop *loop) {
 static int64_t next_expiry(const neap_loop *loop) {
     assert(loop->heap.count > 0);
     int64_t due = neap_heap_due(&loop->heap);
+    if (loop->is_virtual) return due;
     int64_t spaced = loop->expired_ns + loop->slack_ns;
-    return loop->is_virtual || due > spaced ? due : spaced;
+    return due > spaced ? due : spaced;
 }
 
 int64_t neap_loop_due(const neap_loop *loop) {
     if (is_ready(loop) || atomic_load(&loop->inbox.waiting)) return 0;
     if (loop->heap.count == 0) return -1;
-    int64_t delay_ns = next_expiry(loop) - neap_loop_time(loop);
-    return delay_ns > 0 ? delay_ns : 0;
+    int64_t expiry_ns = next_expiry(loop), now_ns = neap_loop_time(loop);
+    return expiry_ns > now_ns ? expiry_ns - now_ns : 0;
 }
 
 // How long this turn may sleep; -EDEADLK: for ever, and in vain.
@@ -79,8 +80,8 @@ static int poll_for_real(neap_loop *loop, int64_t sleep_ns) {
 
 // Nobody does: it jumps, and the look outside is only a look.
 static int jump(neap_loop *loop, int64_t sleep_ns) {
-    assert(loop->is_virtual && loop->outside == 0);
-    if (sleep_ns > 0) loop->virtual_ns += sleep_ns;
+    assert(loop->is_virtual && loop->outside == 0 && sleep_ns >= 0);
+    loop->virtual_ns += sleep_ns;
     return neap_poller_wait(loop->poller, 0);
 }
 
@@ -140,12 +141,24 @@ static int steps(neap_loop *loop, int64_t limit_ns) {
     return run_ready(loop);
 }
 
+// A turn may have changed anything: it sets the alarm once, at its end.
+void neap_loop_notify(neap_loop *loop) {
+    assert(loop->poller);
+    if (loop->alarmed && !loop->in_turn)
+        neap_poller_alarm(loop->poller, neap_loop_due(loop));
+}
+
+static void end_turn(neap_loop *loop) {
+    assert(loop->in_turn);
+    loop->in_turn = false;
+    neap_loop_notify(loop);
+}
+
 int neap_loop_turn(neap_loop *loop, int64_t limit_ns) {
     assert(!loop->in_turn);
     loop->in_turn = true;
     int rc = steps(loop, limit_ns);
-    loop->in_turn = false;
-    if (loop->alarmed) neap_poller_alarm(loop->poller, neap_loop_due(loop));
+    end_turn(loop);
     return rc;
 }
 
@@ -153,7 +166,7 @@ neap_task *neap_loop_abandon(neap_loop *loop) {
     assert(loop->in_turn);
     neap_task *task = loop->current;
     loop->current = NULL;
-    loop->in_turn = false;
+    end_turn(loop);
     return task;
 }
 
@@ -177,7 +190,7 @@ int neap_loop_fd(neap_loop *loop) {
     assert(loop->poller);
     int fd = neap_poller_fd(loop->poller);
     loop->alarmed = fd >= 0;
-    if (loop->alarmed) neap_poller_alarm(loop->poller, neap_loop_due(loop));
+    neap_loop_notify(loop);
     return fd;
 }
 
@@ -186,11 +199,8 @@ void neap_loop_hold(neap_loop *loop, int delta) {
     loop->outside += (uint32_t)delta;
 }
 
-// Where a host sleeps on our descriptor and no turn is under way, it must hear
-// of the new work.
 void neap_loop_push(neap_loop *loop, neap_task *task) {
     assert(task->state == NEAP_TASK_READY);
     neap_list_append(&loop->ready, &task->link);
-    if (loop->alarmed && !loop->in_turn)
-        neap_poller_alarm(loop->poller, 0);
+    neap_loop_notify(loop);
 }

@@ -99,4 +99,8 @@ void neap_loop_hold(neap_loop *loop, int delta);
 // For task.c: to the end of the ready deque.
 void neap_loop_push(neap_loop *loop, neap_task *task);
 
+// For task.c: what is due has changed; a host that sleeps on our descriptor
+// must hear of it.
+void neap_loop_notify(neap_loop *loop);
+
 #endif

@@ -109,8 +109,8 @@ static int wait_fine(const neap_poller *poller, struct epoll_event *events,
                      int64_t timeout_ns) {
     struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NEAP_SECOND_NS),
                                .tv_nsec = (long)(timeout_ns % NEAP_SECOND_NS)};
-    return epoll_pwait2(poller->queue, events, EVENTS_MAX,
-                        timeout_ns < 0 ? NULL : &timeout, NULL);
+    assert(timeout_ns > 0);
+    return epoll_pwait2(poller->queue, events, EVENTS_MAX, &timeout, NULL);
 }
 
 // epoll_pwait2 is missing under valgrind, in some sandboxes and old kernels.
@@ -159,7 +159,10 @@ int neap_poller_fd(neap_poller *poller) {
     poller->alarm =
         timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     int rc = watch(poller, &poller->alarm);
-    return rc < 0 ? rc : poller->queue;
+    if (rc == 0) return poller->queue;
+    close_own(poller->alarm); // not half-made: it may be asked for again
+    poller->alarm = -1;
+    return rc;
 }
 
 // A timerfd set to zero is silent, so "now" is its first nanosecond.

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // Repeats a call while signals interrupt it.
@@ -104,6 +105,11 @@ int neap_sys_ready(int fd, bool writing) {
 int neap_sys_pipe(int pair[2]) {
     assert(pair);
     return outcome(pipe2(pair, O_NONBLOCK | O_CLOEXEC));
+}
+
+int neap_sys_lstat(const char *path, struct stat *about) {
+    assert(path && about);
+    return outcome(lstat(path, about));
 }
 
 int neap_sys_unlink(const char *path) {

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 struct sockaddr;
+struct stat;
 
 // ---- transfers: bytes, 0 at the end of a stream, or -errno; never block
 ssize_t neap_sys_recv(int fd, void *bytes, size_t size);
@@ -34,6 +35,7 @@ int neap_sys_close(int fd);
 int neap_sys_blocks(int fd);                // 1: a read of it may block, or 0
 int neap_sys_ready(int fd, bool writing);   // 1: ready at this moment, or 0
 int neap_sys_pipe(int pair[2]);
+int neap_sys_lstat(const char *path, struct stat *about);
 int neap_sys_unlink(const char *path);
 
 #endif

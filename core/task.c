@@ -58,6 +58,7 @@ void neap_task_wait_outside(neap_task *task, neap_list *line) {
 void neap_task_arm(neap_task *task, int64_t deadline_ns) {
     assert(task->state == NEAP_TASK_WAITING);
     neap_heap_arm(&task->loop->heap, &task->timer, deadline_ns);
+    neap_loop_notify(task->loop);
 }
 
 void neap_task_forgo(neap_task *task) {

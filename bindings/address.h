@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// Address: host and port in Lua, a path, a sockaddr in the kernel.
+//
+// Literals only ("127.0.0.1", "::1", "fe80::1%eth0"), "localhost", "" or "*" for
+// any interface, and "unix:/path" or "unix:@abstract" in place of both. Nothing
+// here asks a resolver, so nothing here can block.
+#ifndef NEAP_BINDINGS_ADDRESS_H
+#define NEAP_BINDINGS_ADDRESS_H
+
+#include <lua.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+typedef struct neapL_address {
+    unsigned size; // bytes of it that count
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_un local;
+    };
+} neapL_address;
+
+// Makes it ready for the kernel to write into: all of the room counts.
+void neapL_clearaddress(neapL_address *address);
+
+// The host at index 1, and but for a path the port at index 2. Misuse raises.
+// 0, or the count of results that say what is wrong: nil, message, code.
+int neapL_checkaddress(lua_State *L, neapL_address *address);
+
+// What was checked before, once more. False: the host has no `nth` address.
+// "localhost" has two, everything else one.
+bool neapL_getaddress(lua_State *L, int nth, neapL_address *address);
+
+// Whether the host at index 1 is "unix:", so that no port follows.
+bool neapL_is_unix(lua_State *L);
+
+// "127.0.0.1:80", "[::1]:80", "unix:/path": as given at index 1 and 2.
+// [-0, +1, m]
+const char *neapL_pushtarget(lua_State *L);
+
+// host, port; or a path; or nil where there is no name. How many.
+int neapL_pushaddress(lua_State *L, const neapL_address *address);
+
+// The same in one string. [-0, +1, m]
+const char *neapL_pushname(lua_State *L, const neapL_address *address);
+
+#endif

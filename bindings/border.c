@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// Border: where a Lua function waits, where it may not, and how it comes back.
+//
+// A wait yields the sentinel out of every coroutine up to the loop (see
+// coroutine.c); the same continuation is called when the task is resumed.
+// Whether a wait is possible is known before it begins: L must be the innermost
+// coroutine that we resumed, and neither it nor one that resumed it may be
+// inside a C function that cannot be yielded across.
+//
+// Invariant: rt->running is the coroutine whose code runs, and rt->link the chain
+// of those that resumed it, whoever was resumed and has come back since.
+#include <assert.h>
+#include <string.h>
+
+#include "bindings/task.h"
+
+// lua_resetthread was superseded by lua_closethread in 5.4.6.
+#if LUA_VERSION_RELEASE_NUM >= 50406
+#define CLOSE_THREAD(co, from) lua_closethread(co, from)
+#else
+#define CLOSE_THREAD(co, from) ((void)(from), lua_resetthread(co))
+#endif
+
+enum {
+    // Calls in one slice that did not have to wait, before the next one lets
+    // the others go first: a fast peer or a full queue may not hold the loop.
+    // At 256 the switch costs less than 1 ns a call (tests/bench/quick.lua).
+    QUICK_MAX = 256
+};
+
+static char sentinel; // its address is what waits yield
+
+const char *const neapL_doings[NEAPL_DOING_COUNT] = {
+    [NEAPL_START] = "starting",
+    [NEAPL_YIELD] = "ready",
+    [NEAPL_SLEEP] = "sleeping",
+    [NEAPL_AWAIT] = "awaiting",
+    [NEAPL_GET] = "getting from a queue",
+    [NEAPL_PUT] = "putting into a queue",
+    [NEAPL_JOIN] = "joining a queue",
+    [NEAPL_ACCEPT] = "accepting",
+    [NEAPL_CONNECT] = "connecting",
+    [NEAPL_RECV] = "receiving",
+    [NEAPL_SEND] = "sending",
+    [NEAPL_RUN] = "running a main function",
+    [NEAPL_REQUIRE] = "requiring a module",
+    [NEAPL_FOREVER] = "running forever",
+    [NEAPL_EXIT] = "exiting",
+};
+
+neapL_task *neapL_current(lua_State *L) { return neapL_rt(L)->task; }
+
+bool neapL_is_waiting(lua_State *co) {
+    return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
+           lua_touserdata(co, -1) == &sentinel;
+}
+
+// ---- what stands in the way, for the message
+
+// The name by which the function on top is found in a loaded module, or NULL.
+static const char *find_in(lua_State *L, int module, const char *prefix) {
+    if (!lua_istable(L, module)) return NULL;
+    for (lua_pushnil(L); lua_next(L, module); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_rawequal(L, -1, 1)) continue;
+        bool global = strcmp(prefix, LUA_GNAME) == 0;
+        const char *field = lua_tostring(L, -2);
+        return global ? field : lua_pushfstring(L, "%s.%s", prefix, field);
+    }
+    return NULL;
+}
+
+// Called protected, with the function as its argument: its name, or nil.
+static int name_function(lua_State *L) {
+    lua_settop(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    for (lua_pushnil(L); lua_next(L, 2); lua_settop(L, 3)) {
+        if (lua_type(L, 3) != LUA_TSTRING) continue;
+        const char *name = find_in(L, 4, lua_tostring(L, 3));
+        if (name) return lua_pushstring(L, name), 1;
+    }
+    return 0;
+}
+
+// C functions that can be yielded across, and our own.
+static bool is_transparent(lua_State *L, const char *name) {
+    static const char *const known[] = {"pcall", "xpcall", "require", "dofile",
+                                        "error", "pairs",  NULL};
+    const char *upvalue = lua_getupvalue(L, -1, 1);
+    bool ours = upvalue && lua_touserdata(L, -1) == neapL_rt(L);
+    if (upvalue) lua_pop(L, 1);
+    for (int i = 0; name && known[i] && !ours; i++)
+        ours = strcmp(name, known[i]) == 0;
+    return ours;
+}
+
+// The first C function on co's stack that cannot be yielded across; its name
+// is left on L. NULL: there is none.
+static const char *blocker(lua_State *L, lua_State *co) {
+    lua_Debug ar;
+    for (int level = 0; lua_getstack(co, level, &ar); level++) {
+        lua_getinfo(co, "Sf", &ar);
+        if (co != L) lua_xmove(co, L, 1);
+        if (*ar.what == 'C') {
+            lua_pushcfunction(L, name_function);
+            lua_pushvalue(L, -2);
+            lua_call(L, 1, 1);
+            const char *name = lua_tostring(L, -1);
+            lua_insert(L, -2);
+            if (!is_transparent(L, name)) return name ? name : "a C function";
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    return NULL;
+}
+
+static int refuse(lua_State *L, neap_runtime *rt) {
+    if (rt->closing)
+        return luaL_error(L, "cannot wait here: the runtime is closing");
+    if (rt->unwinding && L != rt->running)
+        return luaL_error(L, "cannot wait here: %s is closing", rt->unwinding);
+    if (!rt->task && rt->loop.in_turn)
+        return luaL_error(L, "cannot wait here: this is a callback; "
+                             "spawn a task in it (neap.spawn)");
+    if (!rt->task)
+        return luaL_error(L, "cannot wait outside of a task: "
+                             "put it into neap.run(function() ... end)");
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    const char *name = blocker(L, L);
+    if (!name && rt->running != L) name = blocker(L, rt->running);
+    for (neapL_link *link = rt->link; link && !name; link = link->up)
+        name = blocker(L, link->L);
+    return luaL_error(L, "cannot wait here: %s is on the stack",
+                      name ? name : "a C function");
+}
+
+// ---- waiting
+
+static bool may_wait(lua_State *L, const neap_runtime *rt) {
+    bool blocked = rt->link && rt->link->blocked;
+    return rt->task && L == rt->running && !blocked && !rt->closing &&
+           lua_isyieldable(L);
+}
+
+neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
+    neap_runtime *rt = neapL_rt(L);
+    if (!may_wait(L, rt)) return refuse(L, rt), NULL;
+    rt->task->future.doing = (uint8_t)doing;
+    rt->task->at = L;
+    return rt->task;
+}
+
+int neapL_suspend(lua_State *L, lua_KContext ctx, lua_KFunction k) {
+    lua_pushlightuserdata(L, &sentinel);
+    return lua_yieldk(L, 1, ctx, k);
+}
+
+int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
+    neap_runtime *rt = neapL_rt(L);
+    neapL_task *task = rt->task;
+    if (!task) return k(L, LUA_OK, ctx);
+    bool cancelled = task->core.inner->effective;
+    if (!cancelled && ++rt->quick < QUICK_MAX) return k(L, LUA_OK, ctx);
+    if (!may_wait(L, rt)) return k(L, LUA_OK, ctx);
+    task->future.doing = NEAPL_YIELD;
+    neap_task_ready(&task->core,
+                    cancelled ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
+    return neapL_suspend(L, ctx, k);
+}
+
+int neapL_raise_stuck(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
+    return lua_error(L);
+}
+
+static int raise_cancelled(lua_State *L, neap_runtime *rt) {
+    neapL_push_cancelled(L, rt->task);
+    return lua_error(L);
+}
+
+neap_wake neapL_woken(lua_State *L, int status) {
+    if (status != LUA_YIELD) return NEAP_WAKE_READY;
+    neap_runtime *rt = neapL_rt(L);
+    assert(lua_touserdata(L, -1) == &sentinel);
+    lua_pop(L, 1);
+    neap_wake wake = rt->task->core.wake;
+    if (wake == NEAP_WAKE_CANCEL) raise_cancelled(L, rt);
+    if (wake == NEAP_WAKE_STUCK) neapL_raise_stuck(L);
+    return wake;
+}
+
+// ---- resuming
+
+int neapL_resume(lua_State *L, lua_State *co, int nargs, int *count) {
+    neap_runtime *rt = neapL_rt(L);
+    lua_State *running = rt->running;
+    neapL_link link = {.L = L, .up = rt->link};
+    bool outer = link.up && link.up->blocked;
+    link.blocked = outer || L != running || !lua_isyieldable(L);
+    rt->link = &link;
+    rt->running = co;
+    if (rt->interruption.pending) neapL_interrupt_running(rt);
+    int status = lua_resume(co, L, nargs, count);
+    rt->running = running;
+    rt->link = link.up;
+    return status;
+}
+
+int neapL_unwind(lua_State *L, lua_State *co, const char *who) {
+    neap_runtime *rt = neapL_find(L);
+    const char *outer = rt->unwinding;
+    assert(who);
+    rt->unwinding = who;
+    int status = CLOSE_THREAD(co, L);
+    rt->unwinding = outer;
+    return status;
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// Coroutine: Lua's own functions, through which a wait passes.
+//
+// When a coroutine that user code resumed waits, it yields the sentinel; resume
+// and wrap then yield it in turn, and so do those above, until it reaches the
+// loop: the task sleeps, and the consumer sees only real values. In everything
+// else these seven functions behave to the letter as Lua's.
+//
+// A task's body looks like a main chunk: it is the "main" coroutine of its own
+// and cannot yield. A coroutine in whose stack the task waits is "normal".
+#include <assert.h>
+
+#include "bindings/task.h"
+
+enum { // what advance returns, but for a number of results
+    FAILED = -1,
+    WAITS = -2
+};
+
+// Closing goes down the C stack: 5.4.4 crashes in a chain of 10^5 coroutines
+// each of which closes the next.
+enum { CLOSE_DEPTH_MAX = 190 };
+
+// The coroutine is the runtime's: it waits, or is a task that has not begun.
+static bool is_taken(lua_State *co) {
+    return neapL_is_waiting(co) || neapL_is_unstarted(co);
+}
+
+static bool is_body(lua_State *L) {
+    const neapL_task *task = neapL_current(L);
+    return task && task->co == L;
+}
+
+// ---- resume and wrap
+
+// Resumes co with the `nargs` values on its stack; its results, or its error,
+// go to L. Or co waits, and so must we.
+static int advance(lua_State *L, lua_State *co, int nargs) {
+    int count, status = neapL_resume(L, co, nargs, &count);
+    if (status == LUA_YIELD && neapL_is_waiting(co)) return WAITS;
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_xmove(co, L, 1), FAILED;
+    if (!lua_checkstack(L, count + 1)) {
+        lua_pop(co, count);
+        lua_pushliteral(L, "too many results to resume");
+        return FAILED;
+    }
+    lua_xmove(co, L, count);
+    return count;
+}
+
+static int start(lua_State *L, lua_State *co, int nargs) {
+    const char *error = NULL;
+    if (is_taken(co)) error = "cannot resume non-suspended coroutine";
+    else if (!lua_checkstack(co, nargs)) error = "too many arguments to resume";
+    if (error) return lua_pushstring(L, error), FAILED;
+    lua_xmove(L, co, nargs);
+    return advance(L, co, nargs);
+}
+
+static int resume_k(lua_State *L, int status, lua_KContext ctx);
+
+static int resume_result(lua_State *L, int count) {
+    if (count == WAITS) return neapL_suspend(L, 0, resume_k);
+    int returned = count == FAILED ? 1 : count;
+    lua_pushboolean(L, count != FAILED);
+    lua_insert(L, -(returned + 1));
+    return returned + 1;
+}
+
+static int resume_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)status;
+    (void)ctx;
+    lua_settop(L, 1); // without the sentinel
+    return resume_result(L, advance(L, lua_tothread(L, 1), 0));
+}
+
+static lua_State *check_thread(lua_State *L) {
+    lua_State *co = lua_tothread(L, 1);
+    if (!co) luaL_typeerror(L, 1, "coroutine");
+    return co;
+}
+
+static int coroutine_resume(lua_State *L) {
+    lua_State *co = check_thread(L);
+    return resume_result(L, start(L, co, lua_gettop(L) - 1));
+}
+
+static int wrap_k(lua_State *L, int status, lua_KContext ctx);
+
+// The error of a coroutine that died is on top: closes it and raises what then
+// is its error, with its position in front.
+static int wrap_failed(lua_State *L, lua_State *co) {
+    int status = lua_status(co);
+    if (status != LUA_OK && status != LUA_YIELD) {
+        status = neapL_unwind(L, co, "coroutine.wrap");
+        assert(status != LUA_OK);
+        lua_xmove(co, L, 1);
+    }
+    if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+    }
+    return lua_error(L);
+}
+
+static int wrap_result(lua_State *L, lua_State *co, int count) {
+    if (count == WAITS) return neapL_suspend(L, 0, wrap_k);
+    return count == FAILED ? wrap_failed(L, co) : count;
+}
+
+static lua_State *wrapped(lua_State *L) {
+    return lua_tothread(L, lua_upvalueindex(2));
+}
+
+static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)status;
+    (void)ctx;
+    lua_settop(L, 0); // without the sentinel
+    return wrap_result(L, wrapped(L), advance(L, wrapped(L), 0));
+}
+
+static int wrap_call(lua_State *L) {
+    return wrap_result(L, wrapped(L), start(L, wrapped(L), lua_gettop(L)));
+}
+
+static int coroutine_wrap(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_pushvalue(L, lua_upvalueindex(1)); // the runtime
+    lua_State *co = lua_newthread(L);
+    lua_pushvalue(L, 1);
+    lua_xmove(L, co, 1);
+    lua_pushcclosure(L, wrap_call, 2);
+    return 1;
+}
+
+// ---- the others
+
+static int coroutine_yield(lua_State *L) {
+    if (is_body(L))
+        return luaL_error(L, "attempt to yield from outside a coroutine "
+                             "(a task lets the others run with neap.yield())");
+    return lua_yield(L, lua_gettop(L));
+}
+
+static const char *status_of(lua_State *L, lua_State *co) {
+    lua_Debug ar;
+    if (L == co) return "running";
+    if (is_taken(co)) return "normal";
+    if (lua_status(co) == LUA_YIELD) return "suspended";
+    if (lua_status(co) != LUA_OK) return "dead"; // of an error
+    if (lua_getstack(co, 0, &ar)) return "normal";
+    return lua_gettop(co) == 0 ? "dead" : "suspended"; // ended, or not begun
+}
+
+static int coroutine_status(lua_State *L) {
+    lua_pushstring(L, status_of(L, check_thread(L)));
+    return 1;
+}
+
+// Its identity gets out: a task's coroutine will not be used again.
+static int coroutine_running(lua_State *L) {
+    bool body = is_body(L);
+    if (body) neapL_current(L)->future.exposed = true;
+    bool main = lua_pushthread(L);
+    lua_pushboolean(L, main || body);
+    return 2;
+}
+
+static int coroutine_isyieldable(lua_State *L) {
+    lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
+    const neapL_task *task = neapL_current(L);
+    bool body = task && task->co == co;
+    lua_pushboolean(L, !body && lua_isyieldable(co));
+    return 1;
+}
+
+static int coroutine_close(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    lua_State *co = check_thread(L);
+    const char *status = status_of(L, co);
+    if (*status != 'd' && *status != 's') // dead or suspended
+        return luaL_error(L, "cannot close a %s coroutine", status);
+    if (rt->close_depth >= CLOSE_DEPTH_MAX)
+        return luaL_error(L, "C stack overflow");
+    rt->close_depth++;
+    int rc = neapL_unwind(L, co, "coroutine.close");
+    rt->close_depth--;
+    lua_pushboolean(L, rc == LUA_OK);
+    if (rc == LUA_OK) return 1;
+    lua_xmove(co, L, 1);
+    return 2;
+}
+
+void neapL_open_coroutine(lua_State *L, neap_runtime *rt) {
+    static const luaL_Reg functions[] = {
+        {"resume", coroutine_resume},
+        {"wrap", coroutine_wrap},
+        {"yield", coroutine_yield},
+        {"close", coroutine_close},
+        {"status", coroutine_status},
+        {"running", coroutine_running},
+        {"isyieldable", coroutine_isyieldable},
+        {NULL, NULL}};
+    if (lua_getglobal(L, "coroutine") == LUA_TTABLE)
+        neapL_addfuncs(L, rt, functions);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Drive: turning the loop from Lua or C, under one protected call.
+//
+// An error in a Lua thread that nobody resumed (a C module's own) jumps to the
+// main thread's handler, over the scheduler. The pcall around the turns catches
+// it: the task whose slice it was fails with it, and the loop goes on.
+//
+// Nothing ready, no deadline, nobody waiting for the world: that is a deadlock.
+// It is raised in the main task of the innermost run, naming who waits for what.
+#include <assert.h>
+#include <errno.h>
+
+#include "bindings/task.h"
+
+const char neapL_stuck = 's'; // only its address counts
+
+// ---- turning
+
+typedef struct turning {
+    neap_runtime *rt;
+    neapL_until until; // NULL: one turn
+    const void *ud;    // its argument
+    int64_t limit_ns;  // of each turn's sleep
+    int rc;            // of the last turn
+} turning;
+
+static void turn_once(turning *turns, lua_State *L) {
+    neap_runtime *rt = turns->rt;
+    turns->rc = neap_loop_turn(&rt->loop, turns->limit_ns);
+    if (rt->interruption.pending) neapL_interrupt_loop(rt, L);
+    neapL_report_failed(rt);
+}
+
+// Protected: turns until it is over, or something is wrong.
+static int turn_body(lua_State *L) {
+    turning *turns = lua_touserdata(L, 1);
+    neap_runtime *rt = turns->rt;
+    if (!turns->until) return turn_once(turns, L), 0;
+    while (!turns->until(rt, turns->ud)) {
+        turn_once(turns, L);
+        if (turns->rc == -EDEADLK && neapL_deadlock(rt, L)) continue;
+        if (turns->rc < 0) break;
+        turns->rc = 0;
+    }
+    return 0;
+}
+
+// An error came over the scheduler; it is on top of L.
+static void recover(neap_runtime *rt, lua_State *L) {
+    neap_task *core = rt->loop.in_turn ? neap_loop_abandon(&rt->loop) : NULL;
+    rt->task = NULL;
+    rt->running = NULL;
+    rt->link = NULL;
+    rt->unwinding = NULL;
+    rt->callback_group_id = 0;
+    if (core && core->kind == NEAPL_TASK)
+        neapL_task_kill(L, NEAPL_CORE_TASK(core), "the task's coroutine");
+    else {
+        rt->unseen++;
+        neapL_report_error(L, rt, NULL, NULL);
+        lua_pop(L, 1);
+    }
+}
+
+static int turn_protected(turning *turns, lua_State *L) {
+    neap_runtime *rt = turns->rt;
+    lua_State *outer = rt->turner;
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    rt->turner = L;
+    for (;;) {
+        lua_pushcfunction(L, turn_body);
+        lua_pushlightuserdata(L, turns);
+        if (lua_pcall(L, 1, 0, 0) == LUA_OK) break;
+        recover(rt, L);
+    }
+    rt->turner = outer;
+    return turns->rc;
+}
+
+int neapL_drive(neap_runtime *rt, lua_State *L, neapL_until until,
+                const void *ud) {
+    assert(until && !rt->loop.in_turn);
+    turning turns = {.rt = rt, .until = until, .ud = ud, .limit_ns = -1};
+    return turn_protected(&turns, L);
+}
+
+int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns) {
+    assert(!rt->loop.in_turn);
+    turning turns = {.rt = rt, .limit_ns = limit_ns};
+    return turn_protected(&turns, L);
+}
+
+// ---- deadlock
+
+// What the task waits for: its wait is a C function, and the object is that
+// function's first argument.
+static void add_object(lua_State *L, luaL_Buffer *words, neapL_task *task) {
+    lua_Debug ar;
+    if (!lua_getstack(task->co, 0, &ar)) return;
+    if (!lua_getlocal(task->co, &ar, 1)) return;
+    lua_xmove(task->co, L, 1);
+    if (lua_isuserdata(L, -1) && !lua_islightuserdata(L, -1)) {
+        const char *object = luaL_tolstring(L, -1, NULL);
+        object = lua_pushfstring(L, ": %s", object);
+        lua_insert(L, -3);
+        lua_pop(L, 2);
+        luaL_addvalue(words);
+    } else lua_pop(L, 1);
+}
+
+enum { NAMED_MAX = 20 }; // tasks named in a report; more are counted
+
+// "deadlock: nothing can wake these tasks" and who they are; pushed.
+static const char *push_words(neap_runtime *rt, lua_State *L) {
+    luaL_Buffer words;
+    int count = 0;
+    luaL_buffinit(L, &words);
+    luaL_addstring(&words, "deadlock: nothing can wake these tasks");
+    neapL_task *task = NULL;
+    while ((task = neapL_task_next(rt, task))) {
+        if (++count > NAMED_MAX) continue;
+        luaL_addstring(&words, "\n\t");
+        neapL_task_push(L, task);
+        neapL_describe(L, -1);
+        lua_remove(L, -2);
+        luaL_addvalue(&words);
+        add_object(L, &words, task);
+    }
+    if (count > NAMED_MAX) {
+        lua_pushfstring(L, "\n\tand %d more", count - NAMED_MAX);
+        luaL_addvalue(&words);
+    }
+    luaL_pushresult(&words);
+    return lua_tostring(L, -1);
+}
+
+// The innermost run that still has tasks.
+static neapL_group *find_run(neap_runtime *rt) {
+    neap_link *link = rt->groups.prev;
+    for (; link != &rt->groups; link = link->prev) {
+        neapL_group *group = NEAP_OWNER(link, neapL_group, link);
+        if (group->live > 0) return group;
+    }
+    return NULL;
+}
+
+// Its main task has ended: the others are cancelled, and who is cancelled and
+// waits all the same is ended.
+static void clear(neap_runtime *rt, lua_State *L, neapL_group *group) {
+    neapL_report_words(rt, "deadlock", lua_tostring(L, -1));
+    rt->unseen++;
+    if (!neapL_group_cancel_tasks(L, group, "deadlock"))
+        neapL_group_kill(L, group);
+}
+
+bool neapL_deadlock(neap_runtime *rt, lua_State *L) {
+    neapL_group *group = find_run(rt);
+    if (!group) return false;
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    const char *words = push_words(rt, L);
+    neapL_task *main = group->main;
+    if (main && main->core.state == NEAP_TASK_WAITING) {
+        neapL_pusherror(L, "Deadlock", words);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
+        neap_task_wake(&main->core, NEAP_WAKE_STUCK);
+    } else clear(rt, L, group);
+    lua_pop(L, 1);
+    return true;
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Errors: 0 or -errno inside, three values or an error object in Lua.
+//
+// A failure of input or output is no error: it is nil, a message that names what
+// it concerns, and a code. Misuse raises, in Lua's own words. What is raised as
+// a thing of its own (Cancelled, QueueClosed) is a table with a class name, a
+// message, and one metatable for all.
+#include <errno.h>
+#include <string.h>
+
+#include "bindings/neapL.h"
+
+static char error_meta; // its address is the metatable's registry key
+
+#define NAMED(name) {name, #name}
+
+static const struct {
+    int number;
+    const char *name;
+} errno_names[] = {
+    NAMED(EACCES),       NAMED(EADDRINUSE),   NAMED(EADDRNOTAVAIL),
+    NAMED(EAFNOSUPPORT), NAMED(EAGAIN),       NAMED(EALREADY),
+    NAMED(EBADF),        NAMED(ECONNABORTED), NAMED(ECONNREFUSED),
+    NAMED(ECONNRESET),   NAMED(EDESTADDRREQ), NAMED(EFAULT),
+    NAMED(EHOSTUNREACH), NAMED(EINPROGRESS),  NAMED(EINTR),
+    NAMED(EINVAL),       NAMED(EIO),          NAMED(EISCONN),
+    NAMED(ELOOP),        NAMED(EMFILE),       NAMED(EMSGSIZE),
+    NAMED(ENAMETOOLONG), NAMED(ENETDOWN),     NAMED(ENETUNREACH),
+    NAMED(ENFILE),       NAMED(ENOBUFS),      NAMED(ENOENT),
+    NAMED(ENOMEM),       NAMED(ENOPROTOOPT),  NAMED(ENOTCONN),
+    NAMED(ENOTDIR),      NAMED(ENOTSOCK),     NAMED(EOPNOTSUPP),
+    NAMED(EPERM),        NAMED(EPIPE),        NAMED(EPROTO),
+    NAMED(EPROTOTYPE),   NAMED(EROFS),        NAMED(ETIMEDOUT),
+};
+
+const char *neapL_errno_name(int rc) {
+    int number = rc < 0 ? -rc : rc;
+    for (size_t i = 0; i < sizeof errno_names / sizeof *errno_names; i++)
+        if (errno_names[i].number == number) return errno_names[i].name;
+    return "EUNKNOWN";
+}
+
+int neapL_fail_code(lua_State *L, const char *message, const char *code) {
+    lua_pushnil(L);
+    lua_pushstring(L, message);
+    lua_pushstring(L, code);
+    return 3;
+}
+
+int neapL_fail(lua_State *L, int rc, const char *what) {
+    lua_pushnil(L);
+    if (what) lua_pushfstring(L, "%s: %s", what, strerror(-rc));
+    else lua_pushstring(L, strerror(-rc));
+    lua_pushstring(L, neapL_errno_name(rc));
+    return 3;
+}
+
+static int error_tostring(lua_State *L) {
+    lua_settop(L, 1);
+    lua_getfield(L, 1, "message");
+    return 1;
+}
+
+static void push_metatable(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &error_meta) == LUA_TTABLE) return;
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, error_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, "neap.Error");
+    lua_setfield(L, -2, "__name");
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &error_meta);
+}
+
+void neapL_pusherror(lua_State *L, const char *class, const char *message) {
+    luaL_checkstack(L, 4, NULL);
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, class);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message");
+    push_metatable(L);
+    lua_setmetatable(L, -2);
+}
+
+bool neapL_iserror(lua_State *L, int arg, const char *class) {
+    arg = lua_absindex(L, arg);
+    if (lua_type(L, arg) != LUA_TTABLE || !lua_getmetatable(L, arg))
+        return false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &error_meta);
+    bool ours = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    if (!ours) return false;
+    lua_pushliteral(L, "name");
+    lua_rawget(L, arg);
+    const char *name = lua_tostring(L, -1);
+    bool same = name && strcmp(name, class) == 0;
+    lua_pop(L, 1);
+    return same;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Exit: os.exit in states that neap_open made.
+//
+// os.exit(code) ends the process at once. os.exit(code, true) never returns
+// either: it closes the to-be-closed variables of the calling coroutine and of
+// those that resumed it, innermost first, then those of every other task, then
+// the state. No wait is possible in any of them, so that nothing can hold it up.
+//
+// All of it happens on the caller's own C stack. Closing the running thread is
+// what lua_close does to the main one; nothing returns into the others.
+#include <lualib.h>
+#include <stdlib.h>
+
+#include "bindings/task.h"
+
+static const char who[] = "os.exit";
+
+static void close_state(lua_State *L, neap_runtime *rt) {
+    neapL_link *link = rt->link;
+    lua_State *state = rt->L;
+    neapL_task *task = rt->task;
+    rt->closing = true;
+    if (task) {
+        neapL_unwind(L, L, who);
+        for (; link; link = link->up) neapL_unwind(L, link->L, who);
+    }
+    rt->turner = state;
+    neapL_close_tasks(rt, task);
+    lua_close(state);
+}
+
+static int os_exit(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    int code = EXIT_SUCCESS;
+    if (!lua_isboolean(L, 1)) code = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
+    else if (!lua_toboolean(L, 1)) code = EXIT_FAILURE;
+    if (lua_toboolean(L, 2)) close_state(L, rt);
+    exit(code);
+}
+
+void neapL_open_exit(lua_State *L, neap_runtime *rt) {
+    static const luaL_Reg functions[] = {{"exit", os_exit}, {NULL, NULL}};
+    if (lua_getglobal(L, LUA_OSLIBNAME) == LUA_TTABLE)
+        neapL_addfuncs(L, rt, functions);
+    lua_pop(L, 1);
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// Future: a value that comes later; also the half of a Task that others see.
+//
+// Whoever awaits stands in the future's line. When it ends, tasks in the line
+// are woken, callbacks go to the ready deque, and watches (C code that waits for
+// several) are told at once; no Lua function runs here.
+//
+// An ended future answers at once, any number of times, to any number of tasks.
+#include <assert.h>
+
+#include "bindings/runtime.h"
+
+// ---- user values
+
+int neapL_getextra(lua_State *L, int index, const char *key) {
+    if (lua_getiuservalue(L, index, 2) != LUA_TTABLE) return LUA_TNIL;
+    int kind = lua_getfield(L, -1, key);
+    lua_remove(L, -2);
+    return kind;
+}
+
+void neapL_setextra(lua_State *L, int index, const char *key) {
+    index = lua_absindex(L, index);
+    if (lua_getiuservalue(L, index, 2) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_createtable(L, 0, 2);
+        lua_pushvalue(L, -1);
+        lua_setiuservalue(L, index, 2);
+    }
+    lua_insert(L, -2);
+    lua_setfield(L, -2, key);
+    lua_pop(L, 1);
+}
+
+// ---- ending
+
+static void wake_line(lua_State *L, int index, neapL_future *future) {
+    while (!neap_list_empty(&future->line)) {
+        neap_task *first = neap_task_first(&future->line);
+        future->seen = true;
+        if (first->kind == NEAPL_TASK) neap_task_wake(first, NEAP_WAKE_READY);
+        else if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
+        else if (first->kind == NEAPL_HOST) neapL_host_wake(L, index, first);
+        else neapL_callback_wake(L, index, first);
+    }
+}
+
+// A table of the `count` values on top, with n.
+static void pack(lua_State *L, int count) {
+    lua_createtable(L, count, 1);
+    lua_insert(L, -(count + 1));
+    for (int i = count; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
+    lua_pushinteger(L, count);
+    lua_setfield(L, -2, "n");
+}
+
+void neapL_future_finish(lua_State *L, int index, int count) {
+    neapL_future *future = lua_touserdata(L, index);
+    assert(neapL_is_pending(future));
+    index = lua_absindex(L, index);
+    if (count > 1) pack(L, count);
+    if (count == 0 && future->cancelling) lua_pushnil(L);
+    if (count > 0 || future->cancelling) lua_setiuservalue(L, index, 1);
+    future->shape = count == 0 ? NEAPL_NONE : count == 1 ? NEAPL_ONE : NEAPL_MANY;
+    future->state = NEAPL_FINISHED;
+    wake_line(L, index, future);
+}
+
+// A task that failed before anybody waited for it: reported after this turn,
+// unless somebody does by then.
+static void note_failed(lua_State *L, int index, neapL_task *task) {
+    neap_runtime *rt = neapL_of_loop(task->core.loop);
+    neapL_spawned_at(L, task);
+    neapL_setextra(L, index, "spawned_at");
+    if (task->future.seen || task->future.hosted) return;
+    neapL_anchor(L, rt, index);
+    task->future.unawaited = true;
+}
+
+void neapL_future_fail(lua_State *L, int index, neapL_state state) {
+    neapL_future *future = lua_touserdata(L, index);
+    assert(neapL_is_pending(future) && state >= NEAPL_FAILED);
+    index = lua_absindex(L, index);
+    lua_setiuservalue(L, index, 1);
+    future->shape = NEAPL_ONE;
+    future->state = (uint8_t)state;
+    wake_line(L, index, future);
+    if (state == NEAPL_FAILED && future->type == &neapL_task_type)
+        note_failed(L, index, (neapL_task *)(void *)future);
+}
+
+// ---- looking
+
+void neapL_future_see(neap_runtime *rt, neapL_future *future) {
+    if (future->reported && !future->seen) rt->unseen--;
+    future->seen = true;
+}
+
+static int raise_error(lua_State *L, int index) {
+    neapL_future_see(neapL_rt(L), lua_touserdata(L, index));
+    lua_getiuservalue(L, index, 1);
+    return lua_error(L);
+}
+
+static int unpack(lua_State *L, int index) {
+    lua_getiuservalue(L, index, 1);
+    lua_getfield(L, -1, "n");
+    int count = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    luaL_checkstack(L, count, "too many results");
+    int table = lua_gettop(L);
+    for (int i = 1; i <= count; i++) lua_rawgeti(L, table, i);
+    return count;
+}
+
+int neapL_future_results(lua_State *L, int index) {
+    const neapL_future *future = lua_touserdata(L, index);
+    assert(!neapL_is_pending(future));
+    if (future->state != NEAPL_FINISHED) return raise_error(L, index);
+    if (future->shape == NEAPL_NONE) return 0;
+    if (future->shape == NEAPL_ONE) return lua_getiuservalue(L, index, 1), 1;
+    return unpack(L, index);
+}
+
+neapL_future *neapL_testfuture(lua_State *L, int arg) {
+    neapL_future *future = neapL_test(L, arg, &neapL_task_type);
+    return future ? future : neapL_test(L, arg, &neapL_future_type);
+}
+
+neapL_future *neapL_checkfuture(lua_State *L, int arg) {
+    neapL_future *future = neapL_testfuture(L, arg);
+    if (!future) luaL_typeerror(L, arg, "Task or Future");
+    return future;
+}
+
+static int await_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_future *future = lua_touserdata(L, 1);
+    neapL_woken(L, status);
+    if (!neapL_is_pending(future)) return neapL_future_results(L, 1);
+    neapL_task *task = neapL_waiting(L, NEAPL_AWAIT);
+    if (future == &task->future)
+        return luaL_error(L, "a task cannot await itself");
+    neap_task_wait(&task->core, &future->line);
+    return neapL_suspend(L, ctx, await_k);
+}
+
+int neapL_await(lua_State *L) {
+    neapL_checkfuture(L, 1);
+    lua_settop(L, 1);
+    return neapL_begin(L, 0, await_k);
+}
+
+// ---- methods of both
+
+static const char *state_of(lua_State *L, const neapL_future *future) {
+    static const char *const names[] = {"pending", "finished", "failed",
+                                        "cancelled"};
+    const neapL_task *running = neapL_current(L);
+    if (running && future == &running->future) return "running";
+    return names[future->state];
+}
+
+static int future_state(lua_State *L) {
+    lua_pushstring(L, state_of(L, neapL_checkfuture(L, 1)));
+    return 1;
+}
+
+static int future_done(lua_State *L) {
+    lua_pushboolean(L, !neapL_is_pending(neapL_checkfuture(L, 1)));
+    return 1;
+}
+
+static int future_cancelled(lua_State *L) {
+    lua_pushboolean(L, neapL_checkfuture(L, 1)->state == NEAPL_CANCELLED);
+    return 1;
+}
+
+static void check_ended(lua_State *L, const neapL_future *future) {
+    if (!neapL_is_pending(future)) return;
+    luaL_error(L, "%s has not finished yet (await it, or ask done())",
+               luaL_tolstring(L, 1, NULL));
+}
+
+static int future_result(lua_State *L) {
+    check_ended(L, neapL_checkfuture(L, 1));
+    lua_settop(L, 1);
+    return neapL_future_results(L, 1);
+}
+
+static int future_error(lua_State *L) {
+    neapL_future *future = neapL_checkfuture(L, 1);
+    check_ended(L, future);
+    neapL_future_see(neapL_rt(L), future);
+    if (future->state == NEAPL_FINISHED) lua_pushnil(L);
+    else lua_getiuservalue(L, 1, 1);
+    return 1;
+}
+
+static int future_cancel(lua_State *L) {
+    neapL_future *future = neapL_checkfuture(L, 1);
+    lua_settop(L, 2);
+    bool pending = neapL_is_pending(future);
+    if (future->type == &neapL_task_type)
+        pending = neapL_task_cancel(L, (neapL_task *)(void *)future);
+    else if (pending) {
+        neapL_pushcancel(L, 1);
+        neapL_future_fail(L, 1, NEAPL_CANCELLED);
+    }
+    lua_pushboolean(L, pending);
+    return 1;
+}
+
+// ---- what only a Future has
+
+static int future_new(lua_State *L) {
+    neapL_future *future = neapL_new(L, &neapL_future_type, 2);
+    neap_list_init(&future->line);
+    return 1;
+}
+
+static neapL_future *check_pending(lua_State *L) {
+    neapL_future *future = neapL_check(L, 1, &neapL_future_type);
+    if (!neapL_is_pending(future))
+        luaL_error(L, "invalid state: %s", luaL_tolstring(L, 1, NULL));
+    return future;
+}
+
+static int future_set_result(lua_State *L) {
+    check_pending(L);
+    neapL_future_finish(L, 1, lua_gettop(L) - 1);
+    return 0;
+}
+
+static int future_set_error(lua_State *L) {
+    check_pending(L);
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    neapL_future_fail(L, 1, NEAPL_FAILED);
+    return 0;
+}
+
+static int future_tostring(lua_State *L) {
+    neapL_future *future = neapL_check(L, 1, &neapL_future_type);
+    lua_pushfstring(L, "<Future %s at %p>", state_of(L, future), (void *)future);
+    return 1;
+}
+
+static const luaL_Reg future_meta[] = {{"__tostring", future_tostring},
+                                       {NULL, NULL}};
+
+static const luaL_Reg future_methods[] = {
+    {"set_result", future_set_result}, {"set_error", future_set_error},
+    {NULL, NULL}};
+
+static const luaL_Reg common_methods[] = {
+    {"await", neapL_await},         {"result", future_result},
+    {"error", future_error},        {"done", future_done},
+    {"cancelled", future_cancelled}, {"cancel", future_cancel},
+    {"state", future_state},        {NULL, NULL}};
+
+const neapL_type neapL_future_type = {"neap.Future", sizeof(neapL_future),
+                                      future_methods, future_meta};
+
+static void add_common(lua_State *L, neap_runtime *rt, const neapL_type *type) {
+    luaL_getmetatable(L, type->name);
+    lua_getfield(L, -1, "__index");
+    neapL_addfuncs(L, rt, common_methods);
+    lua_pop(L, 2);
+}
+
+void neapL_open_future(lua_State *L, neap_runtime *rt) {
+    static const luaL_Reg functions[] = {
+        {"Future", future_new}, {"await", neapL_await}, {NULL, NULL}};
+    neapL_newtype(L, rt, &neapL_future_type);
+    add_common(L, rt, &neapL_future_type);
+    add_common(L, rt, &neapL_task_type); // made before, by neapL_open_task
+    neapL_addfuncs(L, rt, functions);
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+// Loopface: neap.loop(), asyncio's face of the one loop that there is.
+//
+// run_forever and run_until_complete turn the loop where no task runs; inside a
+// task they only wait. Each one that is under way is a `stay` in the runtime's
+// list; stop ends the innermost.
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "bindings/reader.h"
+
+typedef struct neapL_loop { // there is one for each runtime
+    const neapL_type *type;
+} neapL_loop;
+
+typedef struct stay {
+    const neapL_type *type;
+    neap_link link;       // among the runtime's forevers
+    neap_task *waiter;    // the task inside of which it waits; NULL: it turns
+    neapL_future *future; // until this has ended; NULL: for ever
+    bool stopped;         // by stop()
+} stay;
+
+static int stay_close(lua_State *L) {
+    stay *here = lua_touserdata(L, 1);
+    neap_list_unlink(&here->link);
+    return 0;
+}
+
+static const luaL_Reg no_methods[] = {{NULL, NULL}};
+static const luaL_Reg stay_meta[] = {{"__close", stay_close}, {NULL, NULL}};
+static const neapL_type stay_type = {"neap.stay", sizeof(stay), no_methods,
+                                     stay_meta};
+
+enum { // stack of the running methods
+    LOOP = 1,
+    FUTURE, // what run_until_complete waits for; nil: run_forever
+    STAY
+};
+
+static stay *push_stay(lua_State *L, neapL_future *future) {
+    neap_runtime *rt = neapL_rt(L);
+    lua_settop(L, FUTURE);
+    stay *here = neapL_new(L, &stay_type, 0);
+    neap_list_append(&rt->forevers, &here->link);
+    lua_toclose(L, STAY);
+    here->future = future;
+    here->stopped = rt->stop_next;
+    rt->stop_next = false;
+    return here;
+}
+
+static bool is_over(const stay *here) {
+    bool ended = here->future && !neapL_is_pending(here->future);
+    return ended || here->stopped;
+}
+
+static int leave(lua_State *L, const stay *here) {
+    if (!here->future) return 0;
+    if (!neapL_is_pending(here->future))
+        return neapL_future_results(L, FUTURE);
+    return luaL_error(L, "the loop was stopped before %s ended",
+                      luaL_tolstring(L, FUTURE, NULL));
+}
+
+// ---- outside of tasks
+
+static bool is_through(neap_runtime *rt, const void *ud) {
+    (void)rt;
+    return is_over(ud);
+}
+
+// As asyncio's: a stop that came before still lets one pass run.
+static int stay_outside(lua_State *L, stay *here) {
+    neap_runtime *rt = neapL_rt(L);
+    bool forever = !here->future;
+    if (here->stopped) neapL_turn(rt, L, 0);
+    if (forever) neap_loop_hold(&rt->loop, 1);
+    int rc = neapL_drive(rt, L, is_through, here);
+    if (forever) neap_loop_hold(&rt->loop, -1);
+    rt->loop.stopping = false;
+    if (rc < 0 && !is_over(here))
+        return luaL_error(L, "%s", rc == -EDEADLK
+                                       ? "deadlock: nothing can end the wait"
+                                       : strerror(-rc));
+    return leave(L, here);
+}
+
+// ---- inside of one
+
+static int stay_k(lua_State *L, int status, lua_KContext ctx) {
+    stay *here = lua_touserdata(L, STAY);
+    neapL_woken(L, status);
+    if (is_over(here)) return leave(L, here);
+    neapL_task *task = neapL_waiting(L, here->future ? NEAPL_AWAIT
+                                                     : NEAPL_FOREVER);
+    here->waiter = &task->core;
+    if (here->future) neap_task_wait(here->waiter, &here->future->line);
+    else neap_task_wait_outside(here->waiter, NULL);
+    return neapL_suspend(L, ctx, stay_k);
+}
+
+static int stay_here(lua_State *L, neapL_future *future) {
+    neap_runtime *rt = neapL_rt(L);
+    neapL_task *task = neapL_current(L);
+    if (rt->closing) return luaL_error(L, "the runtime is closed");
+    if (task || rt->loop.in_turn) neapL_waiting(L, NEAPL_FOREVER);
+    if (task && future == &task->future)
+        return luaL_error(L, "a task cannot await itself");
+    stay *here = push_stay(L, future);
+    return task ? neapL_begin(L, 0, stay_k) : stay_outside(L, here);
+}
+
+// loop:run_forever(): until stop()
+static int loop_run_forever(lua_State *L) {
+    lua_settop(L, LOOP);
+    return stay_here(L, NULL);
+}
+
+// loop:run_until_complete(x) -> the results of a task, future or function
+static int loop_run_until_complete(lua_State *L) {
+    lua_settop(L, FUTURE);
+    return stay_here(L, neapL_tofuture(L, FUTURE));
+}
+
+// loop:stop(): ends the innermost of those, or the next one. On the side of the
+// loop, what is ready is still run in this pass.
+static int loop_stop(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    if (neap_list_empty(&rt->forevers)) {
+        rt->stop_next = true;
+        return 0;
+    }
+    stay *here = NEAP_OWNER(rt->forevers.prev, stay, link);
+    here->stopped = true;
+    if (!here->waiter) neap_loop_stop(&rt->loop);
+    else if (here->waiter->state == NEAP_TASK_WAITING)
+        neap_task_wake(here->waiter, NEAP_WAKE_READY);
+    return 0;
+}
+
+// loop:run_once(): one turn, which sleeps until there is something to do
+static int loop_run_once(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    if (rt->task || rt->loop.in_turn)
+        return luaL_error(L, "run_once inside the loop: it is running "
+                             "(neap.yield() lets the others run)");
+    int rc = neapL_turn(rt, L, -1);
+    if (rc < 0 && rc != -EDEADLK) return luaL_error(L, "%s", strerror(-rc));
+    return 0;
+}
+
+// ---- close
+
+static bool is_empty(neap_runtime *rt, const void *ud) {
+    (void)rt;
+    return ((const neapL_group *)ud)->live == 0;
+}
+
+static int closed_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)L, (void)status, (void)ctx;
+    return 0;
+}
+
+// All tasks of the run but the one that asks, as a list; pushed.
+static void push_others(lua_State *L, neapL_group *group) {
+    neap_scope *scope = &group->scope;
+    lua_newtable(L);
+    while ((scope = neap_scope_next(&group->scope, scope, false))) {
+        neapL_task *task = neapL_task_of(scope);
+        if (!task || task == neapL_current(L)) continue;
+        neapL_task_push(L, task);
+        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+        lua_pushliteral(L, "the loop was closed");
+        neapL_task_cancel(L, task);
+    }
+}
+
+// loop:close(): cancels and awaits what is left of this run
+static int loop_close(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    neapL_group *group = neapL_spawn_group(rt);
+    if (rt->task) {
+        lua_pushvalue(L, lua_upvalueindex(2)); // neap.wait
+        push_others(L, group);
+        lua_callk(L, 1, 0, 0, closed_k);
+        return 0;
+    }
+    if (rt->loop.in_turn) neapL_waiting(L, NEAPL_AWAIT); // raises: a callback
+    neapL_group_cancel_tasks(L, group, "the loop was closed");
+    neapL_drive(rt, L, is_empty, group);
+    return 0;
+}
+
+// ---- the rest
+
+static int loop_is_running(lua_State *L) {
+    const neap_runtime *rt = neapL_rt(L);
+    lua_pushboolean(L, rt->task || rt->loop.in_turn);
+    return 1;
+}
+
+// The method is the function of the module that is its second upvalue.
+static int forward(lua_State *L) {
+    luaL_checkany(L, LOOP);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_replace(L, LOOP);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static int loop_tostring(lua_State *L) {
+    const neap_runtime *rt = neapL_rt(L);
+    lua_pushfstring(L, "<Loop %s, %d tasks>",
+                    rt->loop.in_turn ? "running" : "idle", (int)rt->alive);
+    return 1;
+}
+
+static const luaL_Reg loop_meta[] = {{"__tostring", loop_tostring},
+                                     {NULL, NULL}};
+static const luaL_Reg loop_methods[] = {
+    {"run_forever", loop_run_forever},
+    {"run_until_complete", loop_run_until_complete},
+    {"stop", loop_stop},
+    {"run_once", loop_run_once},
+    {"is_running", loop_is_running},
+    {NULL, NULL}};
+
+static const neapL_type loop_type = {"neap.Loop", sizeof(neapL_loop),
+                                     loop_methods, loop_meta};
+
+// neap.loop() -> the Loop
+static int get_loop(lua_State *L) {
+    lua_pushvalue(L, lua_upvalueindex(2));
+    return 1;
+}
+
+// Adds to the table on top a function with a second upvalue: the module's
+// function `name`; the module is just below.
+static void add_method(lua_State *L, neap_runtime *rt, lua_CFunction method,
+                       const char *const names[2]) {
+    lua_pushlightuserdata(L, rt);
+    lua_getfield(L, -3, names[1]);
+    assert(lua_isfunction(L, -1));
+    lua_pushcclosure(L, method, 2);
+    lua_setfield(L, -2, names[0]);
+}
+
+void neapL_open_loop(lua_State *L, neap_runtime *rt) {
+    static const char *const forwards[][2] = {
+        {"call_soon", "call_soon"}, {"call_soon_threadsafe", "call_soon"},
+        {"call_later", "call_later"},
+        {"call_at", "call_at"},     {"time", "time"},
+        {"create_task", "spawn"},   {"create_future", "Future"}};
+    static const char *const close[2] = {"close", "wait"};
+    neapL_newtype(L, rt, &stay_type);
+    neapL_newtype(L, rt, &loop_type);
+    luaL_getmetatable(L, loop_type.name);
+    lua_getfield(L, -1, "__index");
+    lua_replace(L, -2);
+    neapL_addfuncs(L, rt, neapL_reader_methods);
+    for (size_t i = 0; i < sizeof forwards / sizeof *forwards; i++)
+        add_method(L, rt, forward, forwards[i]);
+    add_method(L, rt, loop_close, close);
+    lua_pop(L, 1);
+    lua_pushlightuserdata(L, rt);
+    neapL_new(L, &loop_type, 0);
+    lua_pushcclosure(L, get_loop, 2);
+    lua_setfield(L, -2, "loop");
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+// neapL: the border between Lua and the core, as all of bindings/ sees it.
+//
+// A function that may wait is written as one continuation:
+//
+//     static int pop_k(lua_State *L, int status, lua_KContext ctx) {
+//         neapL_woken(L, status);                  // raises if cancelled
+//         if (there is one) return push it, 1;
+//         neapL_task *task = neapL_waiting(L, NEAPL_GET);  // or raises
+//         neap_task_wait(&task->core, &line);
+//         return neapL_suspend(L, ctx, pop_k);
+//     }
+//     static int thing_pop(lua_State *L) { return neapL_begin(L, 0, pop_k); }
+//
+// neapL_begin is the checkpoint: in a cancelled task it goes once round the
+// ready deque and raises, before anything is taken.
+//
+// What a wait yields is one light userdata, the sentinel. It stays on top of the
+// suspended coroutine's stack and is the mark "this coroutine waits": nothing
+// may be pushed there meanwhile. See coroutine.c for how it travels.
+//
+// Every function visible to Lua carries the runtime as its first upvalue.
+#ifndef NEAP_BINDINGS_NEAPL_H
+#define NEAP_BINDINGS_NEAPL_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+
+#include "bindings/neap.h"
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/loop.h"
+
+// ---- types that Lua sees
+
+// A userdata's first word is the address of its type: that is the check.
+typedef struct neapL_type {
+    const char *name;        // its metatable's: "neap.Queue"
+    size_t size;             // of the userdata
+    const luaL_Reg *methods; // what stands behind the colon
+    const luaL_Reg *meta;    // metamethods; NULL: none
+} neapL_type;
+
+// The userdata at `arg`, or NULL where it is of another type.
+void *neapL_test(lua_State *L, int arg, const neapL_type *type);
+
+// The same; raises Lua's "bad argument" where it is not.
+void *neapL_check(lua_State *L, int arg, const neapL_type *type);
+
+// A new, zeroed userdata with its metatable; `values` user values. [-0, +1, m]
+void *neapL_new(lua_State *L, const neapL_type *type, int values);
+
+// Makes the metatable of a type. [-0, +0, m]
+void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type);
+
+// Adds functions, each with the runtime as upvalue, to the table on top.
+void neapL_addfuncs(lua_State *L, neap_runtime *rt, const luaL_Reg *funcs);
+
+// ---- tasks (task.c, future.c)
+
+typedef struct neapL_task neapL_task;
+typedef struct neapL_future neapL_future;
+typedef struct neapL_group neapL_group;
+
+enum { NEAPL_SCRATCH_SIZE = 65536 }; // of neap_runtime.scratch
+
+enum { // neap_task.kind: what the resume hook does with it
+    NEAPL_TASK,     // resumes a coroutine
+    NEAPL_CALLBACK, // calls a function once
+    NEAPL_READER    // calls a function each time a descriptor is ready
+};
+
+typedef enum neapL_doing { // what a task waits for, for people to read
+    NEAPL_START,
+    NEAPL_YIELD,
+    NEAPL_SLEEP,
+    NEAPL_AWAIT,
+    NEAPL_GET,
+    NEAPL_PUT,
+    NEAPL_JOIN,
+    NEAPL_ACCEPT,
+    NEAPL_CONNECT,
+    NEAPL_RECV,
+    NEAPL_SEND,
+    NEAPL_RUN,
+    NEAPL_REQUIRE,
+    NEAPL_FOREVER,
+    NEAPL_EXIT,
+    NEAPL_DOING_COUNT
+} neapL_doing;
+
+extern const char *const neapL_doings[NEAPL_DOING_COUNT]; // "sleeping" ...
+
+// ---- the runtime
+
+// Coroutines that wait for a task, and where the others are anchored.
+typedef struct neapL_threads {
+    struct neapL_thread *rows; // by row: the coroutine, how often it was used
+    uint32_t *idle;            // rows whose coroutine waits for a task: a stack
+    uint32_t size;             // room of both
+    uint32_t count;            // rows given out once
+    uint32_t idle_count;       // of `idle`
+    uint32_t free_row;         // first of the chain of rows without coroutine
+    int anchors;               // registry: table, row -> coroutine
+} neapL_threads;
+
+// neap_interrupt was called, and the hook that stands in for a debugger's.
+typedef struct neapL_interruption {
+    volatile sig_atomic_t pending; // not taken up yet
+    pthread_t thread;              // the runtime's
+    lua_State *hooked;             // where our hook is set; NULL: nowhere
+    lua_Hook hook;                 // what was set there before,
+    int mask, count;               // with what
+} neapL_interruption;
+
+// A resume that is under way: a link of the chain from the innermost out.
+typedef struct neapL_link {
+    lua_State *L;           // who resumes
+    struct neapL_link *up;  // who resumes that one; NULL: the loop does
+    bool blocked;           // a wait cannot pass through here
+} neapL_link;
+
+struct neap_runtime {
+    neap_loop loop;    // the core's
+    neap_alloc alloc;  // every byte
+    neap_arena arena;  // where the host brought no allocator
+    bool owns_state;   // neap_open's: neap_close closes the state
+    bool host_allocates; // big stacks go unseen: see threads.c
+    bool closing;      // neap_close began: waits raise
+    lua_State *L;      // the state's main thread
+    lua_State *turner; // whose C stack the turn stands on
+    lua_State *caller; // where callbacks run
+
+    // the border
+    lua_State *running;      // innermost coroutine that we resumed
+    neapL_task *task;        // whose slice it is; NULL: none, or a callback's
+    neapL_link *link;        // who resumed it; NULL: the loop
+    const char *unwinding;   // "coroutine.wrap": it closes what cannot wait
+    int close_depth;         // coroutine.close within coroutine.close
+    uint32_t quick;          // calls of this slice that did not have to wait
+    neapL_interruption interruption; // neap_interrupt's
+
+    // tasks
+    neapL_group *root;     // tasks that belong to no run
+    neapL_group *group;    // where spawn puts tasks outside of any task
+    neap_list groups;      // all groups, in the order of their opening
+    neapL_threads threads; // coroutines
+    uint64_t last_id;      // tasks made so far
+    uint32_t alive;        // tasks that have not ended
+    neap_list failed;      // ended in error; nobody has waited for them yet
+    uint64_t last_group_id; // groups made so far
+    uint64_t callback_group_id; // of the callback that runs; 0: none does
+    int unseen;            // errors that were reported and not looked at
+    bool gc_switched;      // the collector went over to incremental
+    neap_list forevers;    // run_forevers and run_until_completes under way
+    bool stop_next;        // the next one of those ends at once
+    int readers;           // registry: table of add_reader's, by number
+    neap_list unsettled;   // borrowed fds that the poller may still report
+    int anchors;           // registry: table of what the loop holds by itself
+    char *scratch;         // recv's buffer, allocated by the first; or NULL
+    neap_config config;    // as given, with the defaults filled in
+    const char *error;     // the last failure, in words (anchored)
+};
+
+static inline neap_runtime *neapL_rt(lua_State *L) {
+    return (neap_runtime *)lua_touserdata(L, lua_upvalueindex(1));
+}
+
+static inline neap_runtime *neapL_of_loop(neap_loop *loop) {
+    return NEAP_OWNER(loop, neap_runtime, loop);
+}
+
+// The runtime of a state, or NULL.
+neap_runtime *neapL_find(lua_State *L);
+
+// ---- waiting (border.c)
+
+// The checkpoint at the head of every call that may wait; then `k`.
+int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+// In a continuation: why the wait ended (READY where there was none). Raises
+// Cancelled, or the deadlock; takes the sentinel off the stack.
+neap_wake neapL_woken(lua_State *L, int status);
+
+// For calls that take a deadlock's wake themselves, before they raise it.
+int neapL_raise_stuck(lua_State *L);
+
+// The running task, about to wait; raises where it cannot.
+neapL_task *neapL_waiting(lua_State *L, neapL_doing doing);
+
+// Suspends until the task is woken, then calls `k`. As a return value only.
+int neapL_suspend(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+// The task whose code runs in L, or NULL (in callbacks, or none runs).
+neapL_task *neapL_current(lua_State *L);
+
+// The sentinel is on top: this suspended coroutine waits.
+bool neapL_is_waiting(lua_State *co);
+
+// It is a task's whose function has not been entered.
+bool neapL_is_unstarted(lua_State *co);
+
+// Resumes a coroutine from L with `nargs` from its stack; `*count` results.
+// LUA_YIELD with neapL_is_waiting(co): the caller must suspend, too.
+int neapL_resume(lua_State *L, lua_State *co, int nargs, int *count);
+
+// Closes a coroutine whose to-be-closed variables cannot wait; `who` is named
+// to those that try. The status of lua_resetthread, its error on co's stack.
+int neapL_unwind(lua_State *L, lua_State *co, const char *who);
+
+// The registry key of the Deadlock that a task woken as STUCK raises.
+extern const char neapL_stuck;
+
+// ---- errors
+
+// nil, message, code for -errno; `what` ("127.0.0.1:80") goes before. [-0, +3]
+int neapL_fail(lua_State *L, int rc, const char *what);
+int neapL_fail_code(lua_State *L, const char *message, const char *code);
+
+// "ECONNREFUSED" for -ECONNREFUSED or ECONNREFUSED.
+const char *neapL_errno_name(int rc);
+
+// Pushes an error object of a class ("Cancelled", "QueueClosed", "Deadlock")
+// with a message; tostring gives the message. [-0, +1, m]
+void neapL_pusherror(lua_State *L, const char *class, const char *message);
+
+// The value at `arg` is an error object of that class.
+bool neapL_iserror(lua_State *L, int arg, const char *class);
+
+// ---- time
+
+// Seconds at `arg` as nanoseconds: never early, clamped; NaN raises. inf gives
+// NEAP_NEVER_NS.
+int64_t neapL_checkseconds(lua_State *L, int arg);
+
+// now + duration, clamped below NEAP_NEVER_NS.
+int64_t neapL_deadline(neap_runtime *rt, int64_t duration_ns);
+
+// ---- driving (drive.c)
+
+typedef bool (*neapL_until)(neap_runtime *rt, const void *ud);
+
+// Turns the loop until `until(rt, ud)` holds; L is the thread that calls. A
+// deadlock is raised in the main task that it concerns, and the loop goes on.
+// 0, or -errno of the poller (-EDEADLK: there is no such task).
+int neapL_drive(neap_runtime *rt, lua_State *L, neapL_until until,
+                const void *ud);
+
+// One turn, protected as above; the number of slices or -errno.
+int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns);
+
+// Deals with a deadlock; false: nobody can be told.
+bool neapL_deadlock(neap_runtime *rt, lua_State *L);
+
+// An interruption is pending (interrupt.c): the coroutine that runs now is made
+// to hear of it; or the loop, where none has, cancels the main task.
+void neapL_interrupt_running(neap_runtime *rt);
+void neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
+
+// ---- reports (report.c)
+
+// Reports the tasks that failed in this turn and that nobody waited for.
+void neapL_report_failed(neap_runtime *rt);
+
+// Reports an error whose object is on top of L, with a traceback or NULL.
+void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
+                        const char *spawned_at);
+
+// Reports what concerns no single task ("deadlock"); or the Task on top of L.
+void neapL_report_words(neap_runtime *rt, const char *kind,
+                        const char *message);
+void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind);
+
+// A string for the error object at `arg`, whatever it is; never raises but for
+// memory. [-0, +1, m]
+const char *neapL_errorstring(lua_State *L, int arg);
+
+// A message handler that only keeps a traceback; see report.c.
+int neapL_traceback(lua_State *L);
+
+// Ends every task but `spare`, in which nothing can wait any more. (close.c)
+void neapL_close_tasks(neap_runtime *rt, const neapL_task *spare);
+
+// ---- the parts of the module, each adds itself to the table on top of L
+
+void neapL_open_run(lua_State *L, neap_runtime *rt);
+void neapL_open_time(lua_State *L, neap_runtime *rt);
+void neapL_open_task(lua_State *L, neap_runtime *rt);
+void neapL_open_future(lua_State *L, neap_runtime *rt);
+void neapL_open_callback(lua_State *L, neap_runtime *rt);
+void neapL_open_gather(lua_State *L, neap_runtime *rt);
+void neapL_open_loop(lua_State *L, neap_runtime *rt);
+void neapL_open_queue(lua_State *L, neap_runtime *rt);
+void neapL_open_socket(lua_State *L, neap_runtime *rt);
+void neapL_open_listen(lua_State *L, neap_runtime *rt);
+void neapL_open_coroutine(lua_State *L, neap_runtime *rt);
+void neapL_open_require(lua_State *L, neap_runtime *rt);
+void neapL_open_exit(lua_State *L, neap_runtime *rt);
+
+// Makes the table `neap` and puts it where require finds it. [-0, +0, m]
+void neapL_openmodule(lua_State *L, neap_runtime *rt);
+
+#endif

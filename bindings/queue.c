@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: MIT
+// Queue: values from task to task, first waiter first.
+//
+// Who finds neither item nor room stands in a line. Items pass between two
+// tasks directly: a waiting putter's item stays on its own stack until a get
+// copies it, and a put writes its item onto the waiting getter's stack, at the
+// place where that will look for it, and beneath the sentinel, which has to
+// stay on top. So nobody barges past, waiting allocates nothing, and who leaves
+// its line early (cancelled) takes its claim with it. What a task was woken
+// with is its own, whatever happens before it runs.
+//
+// Invariant: a getter waits only while there is neither an item nor a putter,
+// a putter only while the queue is full, and neither once it is closed.
+//
+// The order of the items is known to store and take_stored alone.
+#include <assert.h>
+#include <math.h>
+
+#include "bindings/ring.h"
+#include "bindings/task.h"
+
+enum { // places on the stack of every call that may wait
+    QUEUE = 1,
+    ITEM = 2
+};
+
+enum { // ctx of a get: for whom
+    FOR_GET,
+    FOR_ITEMS // a `for` loop, which cannot have nil
+};
+
+typedef struct neapL_queue {
+    const neapL_type *type; // &queue_type
+    neapL_ring ring;        // the items
+    lua_Integer max;        // room for items; LUA_MAXINTEGER: no bound
+    lua_Integer unfinished; // items put and not yet task_done
+    neap_list getters;      // who waits for an item
+    neap_list putters;      // who waits for room
+    neap_list joiners;      // who waits for unfinished to become 0
+    bool closed;            // nothing comes in any more
+} neapL_queue;
+
+static const neapL_type queue_type;
+
+static neapL_queue *check_queue(lua_State *L) {
+    return neapL_check(L, QUEUE, &queue_type);
+}
+
+// ---- items
+
+static lua_Integer length(const neapL_queue *queue) {
+    return (lua_Integer)queue->ring.count;
+}
+
+// Stores the value on top. [-1, +0, m]
+static void store(lua_State *L, neapL_queue *queue) {
+    neapL_ring_push(L, QUEUE, &queue->ring);
+}
+
+// The next of the stored items. [-0, +1, -]
+static void take_stored(lua_State *L, neapL_queue *queue) {
+    neapL_ring_pop(L, QUEUE, &queue->ring);
+}
+
+// The coroutine in which the first of a line waits.
+static lua_State *first_of(const neap_list *line) {
+    return NEAPL_CORE_TASK(neap_task_first(line))->at;
+}
+
+// Gives the item at ITEM to the getter that waits first.
+static void hand_over(lua_State *L, neapL_queue *queue) {
+    lua_State *getter = first_of(&queue->getters);
+    assert(neapL_is_waiting(getter));
+    lua_pushvalue(L, ITEM);
+    lua_xmove(L, getter, 1);
+    lua_replace(getter, ITEM);
+    neap_task_wake_first(&queue->getters, NEAP_WAKE_READY);
+}
+
+// Takes the item of the putter that waits first, which is then done.
+static void take_over(lua_State *L, neapL_queue *queue) {
+    lua_State *putter = first_of(&queue->putters);
+    assert(neapL_is_waiting(putter));
+    lua_pushvalue(putter, ITEM);
+    lua_xmove(putter, L, 1);
+    neap_task_wake_first(&queue->putters, NEAP_WAKE_READY);
+    queue->unfinished++;
+}
+
+// The item at ITEM goes in; false: there is no room.
+static bool put_item(lua_State *L, neapL_queue *queue) {
+    if (!neap_list_empty(&queue->getters)) {
+        hand_over(L, queue);
+    } else if (length(queue) < queue->max) {
+        lua_pushvalue(L, ITEM);
+        store(L, queue);
+    } else {
+        return false;
+    }
+    queue->unfinished++;
+    return true;
+}
+
+// Pushes the next item; false: there is none. The putter that waits first
+// gets the room.
+static bool take_item(lua_State *L, neapL_queue *queue) {
+    bool stored = length(queue) > 0;
+    if (stored) take_stored(L, queue);
+    if (neap_list_empty(&queue->putters)) return stored;
+    take_over(L, queue);
+    if (stored) store(L, queue); // where one was just taken: allocates nothing
+    return true;
+}
+
+static int push_closed(lua_State *L) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "closed");
+    return 2;
+}
+
+static int raise_closed(lua_State *L) {
+    neapL_pusherror(L, "QueueClosed", "queue is closed");
+    return lua_error(L);
+}
+
+// ---- put
+
+static int entered_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)ctx;
+    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED) return raise_closed(L);
+    return 0;
+}
+
+static int put_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_woken(L, status);
+    neapL_queue *queue = lua_touserdata(L, QUEUE);
+    if (queue->closed) return raise_closed(L);
+    if (put_item(L, queue)) return 0;
+    neapL_task *task = neapL_waiting(L, NEAPL_PUT);
+    neap_task_wait(&task->core, &queue->putters);
+    return neapL_suspend(L, ctx, entered_k);
+}
+
+// queue:put(value): waits for room.
+static int queue_put(lua_State *L) {
+    check_queue(L);
+    luaL_checkany(L, ITEM);
+    lua_settop(L, ITEM);
+    return neapL_begin(L, 0, put_k);
+}
+
+// queue:try_put(value) -> whether there was room
+static int queue_try_put(lua_State *L) {
+    neapL_queue *queue = check_queue(L);
+    luaL_checkany(L, ITEM);
+    if (queue->closed) return raise_closed(L);
+    lua_pushboolean(L, put_item(L, queue));
+    return 1;
+}
+
+// ---- get
+
+// The item on top is the result.
+static int deliver(lua_State *L, lua_KContext whom) {
+    if (whom == FOR_ITEMS && lua_isnil(L, -1))
+        return luaL_error(L, "items() came upon a nil item, at which a 'for' "
+                             "would stop: use get()");
+    return 1;
+}
+
+static int arrived_k(lua_State *L, int status, lua_KContext whom) {
+    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED) return push_closed(L);
+    assert(lua_gettop(L) == ITEM);
+    return deliver(L, whom);
+}
+
+static int get_k(lua_State *L, int status, lua_KContext whom) {
+    neapL_woken(L, status);
+    neapL_queue *queue = lua_touserdata(L, QUEUE);
+    if (take_item(L, queue)) return deliver(L, whom);
+    if (queue->closed) return push_closed(L);
+    neapL_task *task = neapL_waiting(L, NEAPL_GET);
+    lua_pushnil(L); // ITEM: where hand_over will write
+    neap_task_wait(&task->core, &queue->getters);
+    return neapL_suspend(L, whom, arrived_k);
+}
+
+// queue:get() -> value | nil, "closed"
+static int queue_get(lua_State *L) {
+    check_queue(L);
+    lua_settop(L, QUEUE);
+    return neapL_begin(L, FOR_GET, get_k);
+}
+
+// queue:try_get() -> true, value | false | nil, "closed"
+static int queue_try_get(lua_State *L) {
+    neapL_queue *queue = check_queue(L);
+    lua_settop(L, QUEUE);
+    lua_pushboolean(L, 1);
+    if (take_item(L, queue)) return 2;
+    if (queue->closed) return push_closed(L);
+    lua_pushboolean(L, 0);
+    return 1;
+}
+
+static int next_item(lua_State *L) {
+    check_queue(L);
+    lua_settop(L, QUEUE);
+    return neapL_begin(L, FOR_ITEMS, get_k);
+}
+
+// for value in queue:items() do: until it is closed and drained
+static int queue_items(lua_State *L) {
+    check_queue(L);
+    lua_pushlightuserdata(L, neapL_rt(L));
+    lua_pushcclosure(L, next_item, 1);
+    lua_pushvalue(L, QUEUE);
+    return 2;
+}
+
+// ---- join
+
+static int joined_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)ctx;
+    neapL_woken(L, status);
+    return 0;
+}
+
+static int join_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_woken(L, status);
+    neapL_queue *queue = lua_touserdata(L, QUEUE);
+    if (queue->unfinished == 0) return 0;
+    neapL_task *task = neapL_waiting(L, NEAPL_JOIN);
+    neap_task_wait(&task->core, &queue->joiners);
+    return neapL_suspend(L, ctx, joined_k);
+}
+
+// queue:join(): waits until every item put was task_done.
+static int queue_join(lua_State *L) {
+    check_queue(L);
+    lua_settop(L, QUEUE);
+    return neapL_begin(L, 0, join_k);
+}
+
+// queue:task_done(): an item that was got has been dealt with.
+static int queue_task_done(lua_State *L) {
+    neapL_queue *queue = check_queue(L);
+    if (queue->unfinished == 0)
+        return luaL_error(L, "task_done called too often: "
+                             "no item of this queue is unfinished");
+    if (--queue->unfinished == 0)
+        neap_task_wake_all(&queue->joiners, NEAP_WAKE_READY);
+    return 0;
+}
+
+// ---- the rest
+
+// queue:close([drop]): nothing comes in any more; drop: nothing comes out.
+static int queue_close(lua_State *L) {
+    neapL_queue *queue = check_queue(L);
+    queue->closed = true;
+    neap_task_wake_all(&queue->getters, NEAP_WAKE_CLOSED);
+    neap_task_wake_all(&queue->putters, NEAP_WAKE_CLOSED);
+    if (!lua_toboolean(L, 2)) return 0;
+    neapL_ring_clear(L, QUEUE, &queue->ring);
+    queue->unfinished = 0;
+    neap_task_wake_all(&queue->joiners, NEAP_WAKE_READY);
+    return 0;
+}
+
+// queue:len() -> items that can be got
+static int queue_len(lua_State *L) {
+    lua_pushinteger(L, length(check_queue(L)));
+    return 1;
+}
+
+// Adds ", 2 getters waiting" to the string on top.
+static void add_line(lua_State *L, const neap_list *line, const char *who) {
+    int count = 0;
+    for (neap_link *at = line->next; at != line; at = at->next) count++;
+    if (count == 0) return;
+    lua_pushfstring(L, ", %d %s%s waiting", count, who, count > 1 ? "s" : "");
+    lua_concat(L, 2);
+}
+
+// "<Queue 3/100 items, 2 joiners waiting, closed>"
+static int queue_tostring(lua_State *L) {
+    neapL_queue *queue = check_queue(L);
+    lua_pushfstring(L, "<Queue %I", (LUAI_UACINT)length(queue));
+    if (queue->max < LUA_MAXINTEGER)
+        lua_pushfstring(L, "/%I", (LUAI_UACINT)queue->max);
+    else lua_pushliteral(L, "");
+    lua_pushliteral(L, " items");
+    lua_concat(L, 3);
+    add_line(L, &queue->getters, "getter");
+    add_line(L, &queue->putters, "putter");
+    add_line(L, &queue->joiners, "joiner");
+    lua_pushstring(L, queue->closed ? ", closed>" : ">");
+    lua_concat(L, 2);
+    return 1;
+}
+
+// The room asked for at argument 1.
+static lua_Integer check_max(lua_State *L) {
+    if (lua_isnoneornil(L, 1)) return LUA_MAXINTEGER;
+    if (luaL_checknumber(L, 1) >= (lua_Number)HUGE_VAL) return LUA_MAXINTEGER;
+    int exact;
+    lua_Integer max = lua_tointegerx(L, 1, &exact);
+    if (exact && max >= 0) return max;
+    const char *words = lua_pushfstring(
+        L, "a non-negative integer or math.huge expected, got %s",
+        luaL_tolstring(L, 1, NULL));
+    return luaL_argerror(L, 1, words);
+}
+
+// neap.Queue([max]): 0 is a rendezvous, nil and math.huge set no bound.
+static int queue_new(lua_State *L) {
+    lua_Integer max = check_max(L);
+    neapL_queue *queue = neapL_new(L, &queue_type, 1);
+    queue->max = max;
+    neap_list_init(&queue->getters);
+    neap_list_init(&queue->putters);
+    neap_list_init(&queue->joiners);
+    return 1;
+}
+
+static const luaL_Reg queue_methods[] = {
+    {"put", queue_put},
+    {"try_put", queue_try_put},
+    {"get", queue_get},
+    {"try_get", queue_try_get},
+    {"items", queue_items},
+    {"join", queue_join},
+    {"task_done", queue_task_done},
+    {"close", queue_close},
+    {"len", queue_len},
+    {NULL, NULL},
+};
+
+static const luaL_Reg queue_meta[] = {
+    {"__len", queue_len},
+    {"__tostring", queue_tostring},
+    {NULL, NULL},
+};
+
+static const neapL_type queue_type = {"neap.Queue", sizeof(neapL_queue),
+                                      queue_methods, queue_meta};
+
+static const luaL_Reg queue_funcs[] = {
+    {"Queue", queue_new},
+    {NULL, NULL},
+};
+
+void neapL_open_queue(lua_State *L, neap_runtime *rt) {
+    neapL_newtype(L, rt, &queue_type);
+    neapL_addfuncs(L, rt, queue_funcs);
+}

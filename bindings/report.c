@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// Report: errors that nobody waits for are told, in words, once.
+//
+// A task that failed is looked at again when its turn is over: if somebody has
+// come to wait for it by then, the error is theirs. The library itself prints
+// nothing; it calls the host's report function.
+#include <assert.h>
+#include <stdio.h>
+
+#include "bindings/task.h"
+
+// ---- errors in words
+
+static int tostring_of(lua_State *L) {
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+const char *neapL_errorstring(lua_State *L, int arg) {
+    arg = lua_absindex(L, arg);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (lua_type(L, arg) == LUA_TSTRING || lua_isnumber(L, arg)) {
+        lua_pushvalue(L, arg);
+        return lua_tostring(L, -1);
+    }
+    if (luaL_getmetafield(L, arg, "__tostring") == LUA_TNIL)
+        return lua_pushfstring(L, "(error object is a %s value)",
+                               luaL_typename(L, arg));
+    lua_pop(L, 1);
+    lua_pushcfunction(L, tostring_of);
+    lua_pushvalue(L, arg);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return lua_tostring(L, -1);
+    lua_pop(L, 1);
+    return lua_pushfstring(L, "(error object is a %s value whose __tostring "
+                              "fails)", luaL_typename(L, arg));
+}
+
+// The message handler of every task: keeps the traceback of the last error
+// that was no cancel, and that error, beside the Task. A cancel needs none.
+int neapL_traceback(lua_State *L) {
+    neap_runtime *rt = neapL_find(L);
+    lua_settop(L, 1);
+    if (neapL_iserror(L, 1, "Cancelled") || !rt->task) return 1;
+    neapL_task_push(L, rt->task);
+    luaL_traceback(L, L, NULL, 1);
+    neapL_setextra(L, 2, "traceback");
+    lua_pushvalue(L, 1);
+    neapL_setextra(L, 2, "raised");
+    lua_settop(L, 1);
+    return 1;
+}
+
+// ---- sending
+
+static void send(neap_runtime *rt, const neap_report *report) {
+    neap_report complete = *report;
+    complete.time = (double)neap_loop_time(&rt->loop) / 1e9;
+    if (rt->config.report) rt->config.report(rt->config.report_ud, &complete);
+}
+
+void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
+                        const char *spawned_at) {
+    neap_report report = {.kind = "error",
+                          .message = neapL_errorstring(L, -1),
+                          .traceback = traceback,
+                          .spawned_at = spawned_at};
+    send(rt, &report);
+    lua_pop(L, 1);
+}
+
+void neapL_report_words(neap_runtime *rt, const char *kind,
+                        const char *message) {
+    neap_report report = {.kind = kind, .message = message};
+    send(rt, &report);
+}
+
+static const char *extra(lua_State *L, int index, const char *key) {
+    if (neapL_getextra(L, index, key) != LUA_TSTRING) return NULL;
+    return lua_tostring(L, -1);
+}
+
+// The Task is on top of L. Where clean-up replaced the error by a Cancelled,
+// the error before it is told.
+void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind) {
+    int index = lua_gettop(L);
+    const neapL_task *task = lua_touserdata(L, index);
+    neap_report report = {.kind = kind, .id = task->id};
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    report.task = extra(L, index, "name");
+    report.traceback = extra(L, index, "traceback");
+    report.spawned_at = extra(L, index, "spawned_at");
+    lua_getiuservalue(L, index, 1);
+    if (neapL_iserror(L, -1, "Cancelled") && report.traceback)
+        neapL_getextra(L, index, "raised");
+    report.message = neapL_errorstring(L, -1);
+    send(rt, &report);
+    lua_settop(L, index);
+}
+
+static void report_one(lua_State *L, neap_runtime *rt, neapL_task *task) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
+    lua_rawgetp(L, -1, task);
+    neapL_unanchor(L, rt, task);
+    if (!task->future.seen) {
+        task->future.reported = true;
+        rt->unseen++;
+        neapL_report_task(L, rt, "error");
+    }
+    lua_pop(L, 2);
+}
+
+void neapL_report_failed(neap_runtime *rt) {
+    while (!neap_list_empty(&rt->failed)) {
+        neap_link *link = rt->failed.next;
+        neapL_task *task = NEAPL_CORE_TASK(NEAP_OWNER(link, neap_task, link));
+        assert(task->future.unawaited);
+        neap_list_unlink(link);
+        report_one(rt->turner, rt, task);
+    }
+}
+
+// ---- a report as text
+
+void neap_report_print(void *ud, const neap_report *report) {
+    (void)ud;
+    fprintf(stderr, "neap: ");
+    if (report->id) fprintf(stderr, "task #%llu ", (unsigned long long)report->id);
+    if (report->task) fprintf(stderr, "'%s' ", report->task);
+    fprintf(stderr, "%s: %s\n", report->id ? "failed" : report->kind,
+            report->message ? report->message : "");
+    if (report->traceback) fprintf(stderr, "%s\n", report->traceback);
+    if (report->spawned_at)
+        fprintf(stderr, "\tspawned at %s\n", report->spawned_at);
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// Require: Lua's, but a module may wait while it is loaded.
+//
+// Tasks that require one module share one load: the first loads, the others
+// stand in its record's line. If it fails all get the error, and the next
+// require starts anew; if the loading task was cancelled, the first waiter takes
+// the load over. The record is a to-be-closed slot of require's own frame, so
+// that whatever ends the load also settles it.
+//
+// Invariant: a record is in the table of loads, under its module's name, exactly
+// while its require is on some stack.
+#include <assert.h>
+
+#include "bindings/task.h"
+
+typedef struct load {
+    const neapL_type *type;
+    neap_list line;    // tasks that wait for the module
+    neapL_task *owner; // who loads; NULL: code outside of tasks
+    bool ended;        // the load is over
+    bool failed;       // with an error, which is its user value
+} load;
+
+static const char loads_key = 'l'; // registry: module name -> record
+
+enum { // require's stack
+    NAME = 1,
+    LOADED,    // package.loaded
+    RECORD,    // ours, while we load
+    MESSAGE,   // of the searchers, so far
+    SEARCHERS, // package.searchers
+    ANSWER     // of a searcher: loader and its datum
+};
+
+// Takes the record out of the table and lets the others go on.
+static int load_close(lua_State *L) {
+    load *record = lua_touserdata(L, 1);
+    if (record->ended) return 0;
+    record->ended = true;
+    record->failed = !lua_isnil(L, 2) && !neapL_iserror(L, 2, "Cancelled");
+    if (record->failed) {
+        lua_pushvalue(L, 2);
+        lua_setiuservalue(L, 1, 1);
+    }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &loads_key);
+    lua_getiuservalue(L, 1, 2); // its name
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+    neap_task_wake_all(&record->line, NEAP_WAKE_READY);
+    return 0;
+}
+
+static const luaL_Reg load_meta[] = {{"__close", load_close}, {NULL, NULL}};
+static const luaL_Reg load_methods[] = {{NULL, NULL}};
+static const neapL_type load_type = {"neap.load", sizeof(load), load_methods,
+                                     load_meta};
+
+// ---- loops
+
+// The record in whose line a task stands, pushed with its name below; NULL, and
+// nothing is pushed.
+static load *waited_for(lua_State *L, const neapL_task *task) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &loads_key);
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        load *record = lua_touserdata(L, -1);
+        neap_link *link = record->line.next;
+        for (; link != &record->line; link = link->next)
+            if (link == &task->core.link) return lua_remove(L, -3), record;
+    }
+    lua_pop(L, 1);
+    return NULL;
+}
+
+// Raises if waiting for `record` would wait for ourselves: its owner, or whom
+// that one waits for, and so on, is the task that asks.
+static void refuse_loop(lua_State *L, load *record) {
+    const neapL_task *self = neapL_current(L);
+    lua_pushfstring(L, "loop in require: %s", lua_tostring(L, NAME));
+    int words = lua_gettop(L);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    while (record && record->owner != self) {
+        record = record->owner ? waited_for(L, record->owner) : NULL;
+        if (!record) break;
+        lua_pushfstring(L, "%s -> %s", lua_tostring(L, words),
+                        lua_tostring(L, -2));
+        lua_replace(L, words);
+        lua_settop(L, words);
+    }
+    if (record)
+        luaL_error(L, "%s -> %s", lua_tostring(L, words), lua_tostring(L, NAME));
+    lua_settop(L, words - 1);
+}
+
+// ---- loading
+
+static int searched_k(lua_State *L, int status, lua_KContext row);
+static int loaded_k(lua_State *L, int status, lua_KContext ctx);
+
+static int search(lua_State *L, lua_KContext row) {
+    lua_settop(L, SEARCHERS);
+    if (lua_rawgeti(L, SEARCHERS, row) == LUA_TNIL)
+        return luaL_error(L, "module '%s' not found:%s", lua_tostring(L, NAME),
+                          lua_tostring(L, MESSAGE));
+    lua_pushvalue(L, NAME);
+    lua_callk(L, 1, 2, row, searched_k);
+    return searched_k(L, LUA_OK, row);
+}
+
+// A searcher gave a loader, or a part of the message.
+static int searched_k(lua_State *L, int status, lua_KContext row) {
+    (void)status;
+    if (lua_isfunction(L, ANSWER)) {
+        lua_pushvalue(L, ANSWER);
+        lua_pushvalue(L, NAME);
+        lua_pushvalue(L, ANSWER + 1);
+        lua_callk(L, 2, 1, 0, loaded_k);
+        return loaded_k(L, LUA_OK, 0);
+    }
+    if (lua_isstring(L, ANSWER)) {
+        lua_pushfstring(L, "%s\n\t%s", lua_tostring(L, MESSAGE),
+                        lua_tostring(L, ANSWER));
+        lua_replace(L, MESSAGE);
+    }
+    return search(L, row + 1);
+}
+
+// The loader's result is on top, behind the loader and its datum. What it left
+// in package.loaded counts; if that is nothing, true does.
+static int loaded_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)status;
+    (void)ctx;
+    if (!lua_isnil(L, -1)) {
+        lua_pushvalue(L, -1);
+        lua_setfield(L, LOADED, lua_tostring(L, NAME));
+    }
+    if (lua_getfield(L, LOADED, lua_tostring(L, NAME)) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_pushboolean(L, 1);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, LOADED, lua_tostring(L, NAME));
+    }
+    lua_pushvalue(L, ANSWER + 1); // the datum
+    return 2;
+}
+
+static int begin_load(lua_State *L) {
+    lua_settop(L, LOADED);
+    load *record = neapL_new(L, &load_type, 2);
+    neap_list_init(&record->line);
+    record->owner = neapL_current(L);
+    lua_pushvalue(L, NAME);
+    lua_setiuservalue(L, RECORD, 2);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &loads_key);
+    lua_pushvalue(L, NAME);
+    lua_pushvalue(L, RECORD);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    lua_toclose(L, RECORD);
+    lua_pushliteral(L, "");
+    if (lua_getfield(L, lua_upvalueindex(2), "searchers") != LUA_TTABLE)
+        return luaL_error(L, "'package.searchers' must be a table");
+    return search(L, 1);
+}
+
+// ---- require
+
+static int shared_k(lua_State *L, int status, lua_KContext ctx);
+
+// Whoever loads the module now settles it; else we load it.
+static int find(lua_State *L) {
+    lua_settop(L, LOADED);
+    lua_getfield(L, LOADED, lua_tostring(L, NAME));
+    if (lua_toboolean(L, -1)) return 1;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &loads_key);
+    lua_pushvalue(L, NAME);
+    lua_rawget(L, -2);
+    lua_replace(L, RECORD);
+    lua_settop(L, RECORD);
+    load *record = lua_touserdata(L, RECORD);
+    if (!record) return begin_load(L);
+    refuse_loop(L, record);
+    neapL_task *task = neapL_waiting(L, NEAPL_REQUIRE);
+    neap_task_wait(&task->core, &record->line);
+    return neapL_suspend(L, 0, shared_k);
+}
+
+static int shared_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)ctx;
+    neapL_woken(L, status);
+    const load *record = lua_touserdata(L, RECORD);
+    assert(record->ended);
+    if (!record->failed) return find(L);
+    lua_getiuservalue(L, RECORD, 1);
+    return lua_error(L);
+}
+
+// require(name) -> the module, and what its searcher had to say
+static int require(lua_State *L) {
+    luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    return find(L);
+}
+
+void neapL_open_require(lua_State *L, neap_runtime *rt) {
+    if (lua_getglobal(L, "package") != LUA_TTABLE) {
+        lua_pop(L, 1);
+        return;
+    }
+    neapL_newtype(L, rt, &load_type);
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &loads_key);
+    lua_pushlightuserdata(L, rt);
+    lua_insert(L, -2);
+    lua_pushcclosure(L, require, 2);
+    lua_setglobal(L, "require");
+}

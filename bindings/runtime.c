@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+// Runtime: how one begins: neap_open and neap_attach.
+//
+// A state of our own is made with the host's allocator or the arena, and the
+// runtime's structure beside it. Attached, the structure is a userdata of the
+// host's state, whose finalizer ends the runtime when the state is closed, and
+// which outlives neap_close, because functions of ours still refer to it.
+//
+// Everything that may raise is called protected: no host sees a Lua error.
+#include "bindings/runtime.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bindings/callback.h"
+#include "bindings/reader.h"
+#include "bindings/threads.h"
+
+static const char runtime_key = 'r'; // registry: the runtime
+
+#define GRACE_NS (5 * NEAP_SECOND_NS) // default of config.grace_ns
+
+neap_runtime *neapL_find(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &runtime_key);
+    neap_runtime *rt = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return rt;
+}
+
+// The one step that runs user code ends here.
+static void resume(neap_task *task) {
+    neap_runtime *rt = neapL_of_loop(task->loop);
+    switch (task->kind) {
+    case NEAPL_TASK: neapL_task_slice(rt, NEAPL_CORE_TASK(task)); break;
+    case NEAPL_CALLBACK: neapL_callback_slice(rt, task); break;
+    case NEAPL_READER: neapL_reader_slice(rt, task); break;
+    default: neapL_host_slice(rt, task);
+    }
+}
+
+// Copies what the host's version of the structure has.
+static void configure(neap_runtime *rt, const neap_config *config) {
+    rt->config.size = sizeof rt->config;
+    if (config) {
+        size_t size = config->size;
+        if (size > sizeof rt->config) size = sizeof rt->config;
+        memcpy(&rt->config, config, size);
+    }
+    if (rt->config.grace_ns <= 0) rt->config.grace_ns = GRACE_NS;
+}
+
+// What needs no Lua. The allocator has been set.
+static int init_loop(neap_runtime *rt) {
+    neap_list_init(&rt->groups);
+    neap_list_init(&rt->failed);
+    neap_list_init(&rt->forevers);
+    neap_list_init(&rt->unsettled);
+    rt->interruption.thread = pthread_self();
+    int rc = neap_loop_init(&rt->loop, &rt->alloc, resume);
+    if (rc < 0) return rc;
+    rt->loop.is_virtual = rt->config.flags & NEAP_VIRTUAL_CLOCK;
+    if (rt->config.timer_slack_ns > 0)
+        rt->loop.slack_ns = rt->config.timer_slack_ns;
+    rt->root = neapL_group_open(rt, NULL, NULL);
+    rt->group = rt->root;
+    return rt->root ? 0 : -ENOMEM;
+}
+
+// print for hosts that have an output function.
+static int print(lua_State *L) {
+    const neap_runtime *rt = neapL_rt(L);
+    int count = lua_gettop(L);
+    for (int i = 1; i <= count; i++) {
+        size_t size;
+        const char *bytes = luaL_tolstring(L, i, &size);
+        if (i > 1) rt->config.output(rt->config.output_ud, "\t", 1);
+        rt->config.output(rt->config.output_ud, bytes, size);
+        lua_pop(L, 1);
+    }
+    rt->config.output(rt->config.output_ud, "\n", 1);
+    return 0;
+}
+
+static void replace_print(lua_State *L, neap_runtime *rt) {
+    if (!rt->config.output) return;
+    lua_pushlightuserdata(L, rt);
+    lua_pushcclosure(L, print, 1);
+    lua_setglobal(L, "print");
+}
+
+// A state of our own gets its libraries and lua's choice of collector.
+static void furnish(lua_State *L, neap_runtime *rt) {
+    neapL_open_warn(L);
+    luaL_openlibs(L);
+    lua_gc(L, LUA_GCGEN, 0, 0);
+    neapL_open_exit(L, rt);
+}
+
+// Protected: all that needs Lua. The runtime is the argument.
+static int init_state(lua_State *L) {
+    neap_runtime *rt = lua_touserdata(L, 1);
+    if (rt->owns_state) furnish(L, rt);
+    lua_newtable(L);
+    rt->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
+    neapL_threads_init(L, rt);
+    neapL_readers_init(L, rt);
+    rt->caller = lua_newthread(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, rt); // anchored under our address
+    neapL_openmodule(L, rt);
+    if (rt->owns_state || !(rt->config.flags & NEAP_STOCK_COROUTINES)) {
+        neapL_open_coroutine(L, rt);
+        neapL_open_require(L, rt);
+    }
+    replace_print(L, rt);
+    lua_pushlightuserdata(L, rt);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &runtime_key);
+    return 0;
+}
+
+static int init(neap_runtime *rt, lua_State *L) {
+    rt->L = rt->turner = L;
+    rt->error = "";
+    int rc = init_loop(rt);
+    if (rc < 0) return rc;
+    lua_pushcfunction(L, init_state);
+    lua_pushlightuserdata(L, rt);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return 0;
+    lua_pop(L, 1);
+    return -ENOMEM;
+}
+
+// ---- a state of our own
+
+static neap_runtime *allocate(const neap_config *config) {
+    neap_runtime *rt;
+    if (!config || !config->allocator) return calloc(1, sizeof *rt);
+    rt = config->allocator(config->allocator_ud, NULL, 0, sizeof *rt);
+    return rt ? memset(rt, 0, sizeof *rt) : NULL;
+}
+
+static void release(neap_runtime *rt) {
+    neap_allocator allocator = rt->config.allocator;
+    void *ud = rt->config.allocator_ud;
+    neap_arena_term(&rt->arena);
+    if (allocator) allocator(ud, rt, sizeof *rt, 0);
+    else free(rt);
+}
+
+// Undoes what neap_open did as far as it came.
+static neap_runtime *give_up(neap_runtime *rt, lua_State *L) {
+    if (L) lua_close(L);
+    if (rt->loop.resume) neapL_runtime_term(rt);
+    release(rt);
+    return NULL;
+}
+
+neap_runtime *neap_open(const neap_config *config) {
+    neap_runtime *rt = allocate(config);
+    if (!rt) return NULL;
+    configure(rt, config);
+    neap_arena_init(&rt->arena);
+    rt->owns_state = true;
+    rt->alloc = (neap_alloc){neap_arena_alloc, &rt->arena};
+    rt->host_allocates = rt->config.allocator != NULL;
+    if (rt->host_allocates)
+        rt->alloc =
+            (neap_alloc){rt->config.allocator, rt->config.allocator_ud};
+    lua_State *L = lua_newstate(rt->alloc.fn, rt->alloc.ud);
+    if (!L || init(rt, L) < 0) return give_up(rt, L);
+    return rt;
+}
+
+// ---- the host's state
+
+// The state is being closed.
+static int finalize(lua_State *L) {
+    neap_runtime *rt = lua_touserdata(L, 1);
+    if (rt->L) neap_close(rt);
+    return 0;
+}
+
+// Protected: the structure as a userdata, anchored in the registry.
+static int make_userdata(lua_State *L) {
+    neap_runtime *rt = lua_newuserdatauv(L, sizeof *rt, 0);
+    memset(rt, 0, sizeof *rt);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, finalize);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, -1));
+    *(neap_runtime **)lua_touserdata(L, 1) = rt;
+    return 0;
+}
+
+static lua_State *main_thread(lua_State *L) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    lua_State *main = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    return main;
+}
+
+neap_runtime *neap_attach(lua_State *L, const neap_config *config) {
+    if (!lua_checkstack(L, LUA_MINSTACK)) return NULL;
+    neap_runtime *rt = neapL_find(L);
+    if (rt) return rt;
+    lua_pushcfunction(L, make_userdata);
+    lua_pushlightuserdata(L, &rt);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) return lua_pop(L, 1), NULL;
+    configure(rt, config);
+    rt->config.allocator = NULL; // the state has one
+    rt->alloc.fn = lua_getallocf(L, &rt->alloc.ud);
+    rt->host_allocates = true;
+    if (init(rt, main_thread(L)) == 0) return rt;
+    neapL_runtime_term(rt);
+    rt->L = NULL;
+    return NULL;
+}
+
+// ---- the end
+
+void neap_close(neap_runtime *rt) {
+    if (!rt || !rt->L) return; // never opened, or closed
+    lua_State *L = rt->L;
+    if (rt->loop.in_turn) {
+        lua_pushliteral(L, "neap_close was called from inside a task");
+        neapL_set_error(L, rt, NULL);
+        return;
+    }
+    neapL_wind_up(rt);
+    if (rt->owns_state) lua_close(L);
+    neapL_runtime_term(rt);
+    rt->L = NULL;
+    if (rt->owns_state) release(rt);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Runtime: what runtime.c, close.c, host.c and module.c share.
+#ifndef NEAP_BINDINGS_RUNTIME_H
+#define NEAP_BINDINGS_RUNTIME_H
+
+#include "bindings/task.h"
+
+enum { NEAPL_HOST = NEAPL_READER + 1 }; // kind: tells a host of a task's end
+
+// The resume hook's part for NEAPL_HOST; and for future.c: the Task at `index`
+// ended.
+void neapL_host_slice(neap_runtime *rt, neap_task *waiter);
+void neapL_host_wake(lua_State *L, int index, neap_task *waiter);
+
+// Frees what the loop holds; tasks have been ended. Sockets are closed.
+void neapL_runtime_term(neap_runtime *rt);
+
+// Cancels every task, runs the loop for at most the grace, ends the rest, and
+// takes callbacks and readers out. The state still exists.
+void neapL_wind_up(neap_runtime *rt);
+
+// Sets neap_error from the error object on top of L, popped, and a traceback.
+void neapL_set_error(lua_State *L, neap_runtime *rt, const char *traceback);
+
+// The warn function of states that neap_open makes: as the one of luaL_newstate.
+void neapL_open_warn(lua_State *L);
+
+#endif

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// Socket: its life, its names and its options (see socket.h). What may wait is
+// in transfer.c; where Sockets come from, in listen.c.
+//
+// Every method of a closed Socket gives nil, "socket is closed", "closed".
+// Closing deregisters first and then closes, so that no event of the old file
+// can reach the next one of the same number.
+#define _GNU_SOURCE
+#include "bindings/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bindings/address.h"
+#include "core/sys.h"
+
+static neapL_socket *check_socket(lua_State *L) {
+    return neapL_check(L, 1, &neapL_socket_type);
+}
+
+int neapL_fail_closed(lua_State *L) {
+    return neapL_fail_code(L, "socket is closed", "closed");
+}
+
+// ---- life
+
+neapL_socket *neapL_socket_new(lua_State *L) {
+    neapL_socket *sock = neapL_new(L, &neapL_socket_type, 0);
+    sock->fd.number = -1;
+    neap_list_init(&sock->senders);
+    return sock;
+}
+
+int neapL_socket_open(neapL_socket *sock, neap_runtime *rt, int number,
+                      neap_fd_kind kind) {
+    assert(!neapL_is_open(sock));
+    int rc = neap_fd_open(&sock->fd, &rt->loop, number, kind);
+    if (rc < 0) neap_sys_close(number);
+    return rc;
+}
+
+// Removes the path of a listener, unless another file has taken its place.
+static void remove_path(neapL_socket *sock) {
+    neapL_address name;
+    struct stat about;
+    neapL_clearaddress(&name);
+    int rc = neap_sys_getname(sock->fd.number, false, &name.any, &name.size);
+    if (rc == 0) rc = neap_sys_lstat(name.local.sun_path, &about);
+    bool ours = rc == 0 && about.st_ino == sock->inode &&
+                about.st_dev == sock->device;
+    if (ours) neap_sys_unlink(name.local.sun_path);
+    sock->inode = 0;
+}
+
+// False: the poller may still know it. Then the number is a stranger's, if it
+// is anybody's, and not ours to close.
+static bool close_fd(neapL_socket *sock) {
+    bool settled;
+    if (sock->inode && neapL_is_open(sock)) remove_path(sock);
+    int number = neap_fd_close(&sock->fd, &settled);
+    if (number >= 0 && settled) neap_sys_close(number);
+    neap_task_wake_all(&sock->senders, NEAP_WAKE_CLOSED);
+    return settled;
+}
+
+void neapL_socket_close(lua_State *L, int index) {
+    neapL_socket *sock = lua_touserdata(L, index);
+    if (close_fd(sock)) return;
+    neap_runtime *rt = neapL_find(L);
+    if (rt && !rt->closing) neapL_anchor(L, rt, index);
+}
+
+void neapL_close_sockets(neap_runtime *rt) {
+    for (size_t row = 0; row < rt->loop.fds.size; row++) {
+        neap_fd *fd = rt->loop.fds.rows[row];
+        if (!fd || fd->kind == NEAP_FD_BORROWED) continue;
+        close_fd(NEAP_OWNER(fd, neapL_socket, fd));
+    }
+}
+
+// sock:close(): true, also when it is closed already.
+static int socket_close(lua_State *L) {
+    check_socket(L);
+    neapL_socket_close(L, 1);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int socket_gc(lua_State *L) {
+    check_socket(L);
+    neapL_socket_close(L, 1);
+    return 0;
+}
+
+// sock:shutdown([dir]): "send", "recv" or "both". Who waits to send is told.
+static int socket_shutdown(lua_State *L) {
+    static const char *const directions[] = {"recv", "send", "both", NULL};
+    neapL_socket *sock = check_socket(L);
+    int how = luaL_checkoption(L, 2, "both", directions); // SHUT_RD is 0 ...
+    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
+    int rc = neap_sys_shutdown(sock->fd.number, how);
+    if (rc < 0) return neapL_fail(L, rc, "shutdown");
+    if (how != SHUT_RD) {
+        sock->mute = true;
+        neap_task_wake_all(&sock->fd.line[NEAP_OUT], NEAP_WAKE_READY);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+// ---- names
+
+// sock:fd() -> its number
+static int socket_fd(lua_State *L) {
+    const neapL_socket *sock = check_socket(L);
+    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
+    lua_pushinteger(L, sock->fd.number);
+    return 1;
+}
+
+static int push_end(lua_State *L, bool peer) {
+    const neapL_socket *sock = check_socket(L);
+    neapL_address name;
+    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
+    neapL_clearaddress(&name);
+    int rc = neap_sys_getname(sock->fd.number, peer, &name.any, &name.size);
+    if (rc < 0) return neapL_fail(L, rc, peer ? "peername" : "sockname");
+    return neapL_pushaddress(L, &name);
+}
+
+// sock:sockname() -> host, port | path | nil (it has no name)
+static int socket_sockname(lua_State *L) { return push_end(L, false); }
+
+// sock:peername(): the same of the other end
+static int socket_peername(lua_State *L) { return push_end(L, true); }
+
+// Pushes "" or " to 127.0.0.1:80".
+static void push_part(lua_State *L, const neapL_socket *sock, bool peer) {
+    neapL_address name;
+    neapL_clearaddress(&name);
+    int rc = neap_sys_getname(sock->fd.number, peer, &name.any, &name.size);
+    if (rc < 0) lua_pushliteral(L, "");
+    else lua_pushfstring(L, peer ? " to %s" : " %s", neapL_pushname(L, &name));
+}
+
+// "<Socket 7 127.0.0.1:4000 to 127.0.0.1:80>"
+static int socket_tostring(lua_State *L) {
+    const neapL_socket *sock = check_socket(L);
+    if (!neapL_is_open(sock)) {
+        lua_pushliteral(L, "<Socket closed>");
+        return 1;
+    }
+    push_part(L, sock, false);
+    const char *name = lua_tostring(L, -1);
+    if (sock->listening) lua_pushliteral(L, " listening");
+    else push_part(L, sock, true);
+    lua_pushfstring(L, "<Socket %d%s%s>", sock->fd.number, name,
+                    lua_tostring(L, -1));
+    return 1;
+}
+
+// ---- options
+
+typedef struct option {
+    const char *name;
+    int level, number; // of setsockopt
+    bool flag;         // a boolean; else a count of bytes
+} option;
+
+static const option options[] = {
+    {"broadcast", SOL_SOCKET, SO_BROADCAST, true},
+    {"keepalive", SOL_SOCKET, SO_KEEPALIVE, true},
+    {"nodelay", IPPROTO_TCP, TCP_NODELAY, true},
+    {"rcvbuf", SOL_SOCKET, SO_RCVBUF, false},
+    {"reuseaddr", SOL_SOCKET, SO_REUSEADDR, true},
+    {"reuseport", SOL_SOCKET, SO_REUSEPORT, true},
+    {"sndbuf", SOL_SOCKET, SO_SNDBUF, false},
+};
+
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+static const option *check_option(lua_State *L) {
+    const char *name = luaL_checkstring(L, 2);
+    luaL_Buffer known;
+    for (int i = 0; i < OPTION_COUNT; i++)
+        if (strcmp(options[i].name, name) == 0) return &options[i];
+    luaL_buffinit(L, &known);
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        luaL_addchar(&known, ' ');
+        luaL_addstring(&known, options[i].name);
+    }
+    luaL_pushresult(&known);
+    luaL_argerror(L, 2, lua_pushfstring(L, "unknown option '%s'; known:%s",
+                                        name, lua_tostring(L, -1)));
+    return NULL;
+}
+
+// sock:setopt(name, value) -> true | nil, message, code
+static int socket_setopt(lua_State *L) {
+    const neapL_socket *sock = check_socket(L);
+    const option *found = check_option(L);
+    lua_Integer value = lua_toboolean(L, 3);
+    luaL_checktype(L, 3, found->flag ? LUA_TBOOLEAN : LUA_TNUMBER);
+    if (!found->flag) {
+        value = luaL_checkinteger(L, 3);
+        luaL_argcheck(L, 0 <= value && value <= INT_MAX, 3, "out of range");
+    }
+    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
+    int rc = neap_sys_setopt(sock->fd.number, found->level, found->number,
+                             (int)value);
+    if (rc < 0) return neapL_fail(L, rc, found->name);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+// ---- the type
+
+static const luaL_Reg methods[] = {{"close", socket_close},
+                                   {"shutdown", socket_shutdown},
+                                   {"fd", socket_fd},
+                                   {"sockname", socket_sockname},
+                                   {"peername", socket_peername},
+                                   {"setopt", socket_setopt},
+                                   {NULL, NULL}};
+
+static const luaL_Reg meta[] = {{"__gc", socket_gc},
+                                {"__close", socket_gc},
+                                {"__tostring", socket_tostring},
+                                {NULL, NULL}};
+
+const neapL_type neapL_socket_type = {"neap.Socket", sizeof(neapL_socket),
+                                      methods, meta};
+
+void neapL_open_socket(lua_State *L, neap_runtime *rt) {
+    neapL_newtype(L, rt, &neapL_socket_type);
+    luaL_getmetatable(L, neapL_socket_type.name);
+    lua_getfield(L, -1, "__index");
+    neapL_add_transfers(L, rt);
+    lua_pop(L, 2);
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// Socket: a descriptor of ours as a Lua value.
+//
+// The neap_fd lives in the userdata. The poller may know its address for longer
+// than Lua refers to the userdata, in one case: its number was closed behind our
+// back while the file is still open elsewhere. Such a userdata is anchored until
+// the runtime ends.
+//
+// Who is in the middle of a recv or a send is noted by task id, which cannot
+// dangle as a pointer could. A second recv is an error; a second send waits in a
+// line of its own until the first is whole, and is then made the sender.
+//
+// Invariant: fd.number is -1 before it is opened and once it is closed; tasks
+// stand in `senders` only while user[NEAP_OUT] is the id of another.
+#ifndef NEAP_BINDINGS_SOCKET_H
+#define NEAP_BINDINGS_SOCKET_H
+
+#include <sys/types.h>
+
+#include "bindings/task.h"
+
+typedef struct neapL_socket {
+    const neapL_type *type; // &neapL_socket_type
+    neap_fd fd;             // descriptor, lines and latches
+    neap_list senders;      // tasks whose send has not begun yet
+    uint64_t user[2];       // id of the task inside recv, send; 0: none
+    uint32_t acceptors;     // tasks that wait in accept, or were just woken
+    bool listening;         // all that it can do is accept
+    bool blocking;          // adopted: accept could block, so it looks first
+    bool mute;              // shut for sending
+    dev_t device;           // of the path to be removed at close
+    ino_t inode;            // of it; 0: there is none
+} neapL_socket;
+
+extern const neapL_type neapL_socket_type;
+
+// A Socket that is closed as yet. [-0, +1, m]
+neapL_socket *neapL_socket_new(lua_State *L);
+
+// Gives it a descriptor: 0, or -errno, and then the descriptor is closed.
+int neapL_socket_open(neapL_socket *sock, neap_runtime *rt, int number,
+                      neap_fd_kind kind);
+
+// Closes the Socket at `index` and wakes who waits on it. Again: nothing.
+void neapL_socket_close(lua_State *L, int index);
+
+// nil, "socket is closed", "closed"
+int neapL_fail_closed(lua_State *L);
+
+static inline bool neapL_is_open(const neapL_socket *sock) {
+    return sock->fd.number >= 0;
+}
+
+// ---- waiting (transfer.c)
+
+// Begins the task's wait for a direction; a cancelled one ends at once.
+void neapL_socket_wait(neapL_socket *sock, neap_dir dir, neapL_task *task);
+
+// In a continuation: neapL_woken will raise, so let go of what you hold.
+bool neapL_is_raising(lua_State *L, int status);
+
+// Adds accept, recv and send to the table of methods on top.
+void neapL_add_transfers(lua_State *L, neap_runtime *rt);
+
+// Adds connect to the module table on top (connect.c).
+void neapL_add_connect(lua_State *L, neap_runtime *rt);
+
+// ---- the end of the runtime
+
+// Closes all Sockets; the userdata stay as closed ones.
+void neapL_close_sockets(neap_runtime *rt);
+
+#endif

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+// Task: a coroutine that the loop resumes, from birth to end.
+//
+// The body runs under a base lua_pcallk (see run_body), so that an error raised
+// at a wait unwinds through it, to-be-closed variables run and may wait, and the
+// coroutine itself always returns: it is used again without a reset.
+//
+// The coroutine's stack begins with the Task, which anchors it, and the function
+// that spawned it, whose chunk name `source` points into; no table is written
+// when a task is spawned. The Task is found there again when somebody asks.
+#include "bindings/task.h"
+
+#include <assert.h>
+
+#include "bindings/threads.h"
+
+enum { // of the coroutine's stack
+    SELF = 1, // the Task
+    SITE,     // the function that called spawn
+    HANDLER,  // the message handler
+    BODY      // the function and its arguments; later its results
+};
+
+enum { SITE_DEPTH_MAX = 3 }; // C functions between spawn and who called it
+
+enum {
+    // With so many tasks a minor collection, which visits every coroutine,
+    // takes 3 ms and more: the collector goes over to incremental steps.
+    GC_TASKS = 10000,
+    GC_PAUSE = 200, // of the memory in use when the last cycle ended
+    GC_STEP = 10    // the least that keeps pace; larger marks in bursts
+};
+
+static neap_runtime *runtime_of(const neapL_task *task) {
+    return neapL_of_loop(task->core.loop);
+}
+
+// ---- birth
+
+static void switch_gc(lua_State *L, neap_runtime *rt) {
+    rt->gc_switched = true;
+    if (!rt->owns_state) return; // the host's collector is the host's
+    int mode = lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEP, 0);
+    if (mode != LUA_GCGEN) lua_gc(L, mode, 0, 0, 0); // the script chose one
+}
+
+// Who called spawn: the function goes to co, its line and chunk to the task.
+static void note_site(lua_State *L, lua_State *co, neapL_task *task) {
+    lua_Debug ar;
+    int level = 1;
+    task->line = -1;
+    while (lua_getstack(L, level++, &ar)) {
+        lua_getinfo(L, "Slf", &ar);
+        task->source = ar.source;
+        task->line = ar.currentline;
+        if (ar.currentline >= 0 || level > SITE_DEPTH_MAX) {
+            lua_xmove(L, co, 1);
+            return;
+        }
+        lua_pop(L, 1); // a C function, such as pcall
+    }
+    task->source = NULL;
+    lua_pushnil(co);
+}
+
+static void enter_group(neapL_task *task, neapL_group *group) {
+    task->group = group;
+    group->live++;
+    neap_scope_open(&task->scope, &group->scope, &task->core);
+    task->core.inner = &task->scope;
+}
+
+static int run_body(lua_State *L);
+
+static neapL_task *birth(lua_State *L, neap_runtime *rt) {
+    neapL_task *task = neapL_new(L, &neapL_task_type, 2);
+    neap_list_init(&task->future.line);
+    neap_task_init(&task->core, &rt->loop, NEAPL_TASK);
+    task->co = neapL_thread_take(L, rt, &task->row);
+    if (neap_task_reserve(&task->core) < 0) {
+        neapL_thread_give(rt, task->row, false);
+        luaL_error(L, "not enough memory");
+    }
+    task->id = ++rt->last_id;
+    return task;
+}
+
+neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
+                        int nargs) {
+    assert(group);
+    neapL_task *task = birth(L, rt);
+    lua_State *co = task->co;
+    if (!lua_checkstack(co, nargs + LUA_MINSTACK)) {
+        neap_task_term(&task->core);
+        neapL_thread_give(rt, task->row, false);
+        luaL_error(L, "too many arguments");
+    }
+    lua_insert(L, -(nargs + 2));
+    lua_pushcfunction(co, run_body);
+    lua_pushvalue(L, -(nargs + 2));
+    lua_xmove(L, co, 1);
+    note_site(L, co, task);
+    lua_pushcfunction(co, neapL_traceback);
+    lua_xmove(L, co, nargs + 1);
+    enter_group(task, group);
+    if (++rt->alive >= GC_TASKS && !rt->gc_switched) switch_gc(L, rt);
+    neap_task_ready(&task->core, NEAP_WAKE_READY);
+    return task;
+}
+
+// ---- finding its userdata
+
+// Level numbers are counted from the top; the first function is the last one.
+static void push_bottom(lua_State *co) {
+    lua_Debug ar;
+    int level = 1;
+    while (lua_getstack(co, level, &ar)) level *= 2;
+    int least = level / 2; // exists; `level` does not
+    while (least + 1 < level) {
+        int middle = (least + level) / 2;
+        if (lua_getstack(co, middle, &ar)) least = middle;
+        else level = middle;
+    }
+    lua_getstack(co, least, &ar);
+    const char *name = lua_getlocal(co, &ar, SELF);
+    assert(name);
+    (void)name;
+}
+
+void neapL_task_push(lua_State *L, neapL_task *task) {
+    lua_State *co = task->co;
+    assert(co);
+    if (task->future.started) push_bottom(co);
+    else lua_pushvalue(co, SELF + 1); // run_body stands below
+    if (co != L) lua_xmove(co, L, 1);
+    assert(lua_touserdata(L, -1) == task);
+}
+
+// ---- end
+
+// The error on top of L is a Cancelled of the task itself or of a scope around
+// it; its userdata is at `index`.
+static bool is_own_cancel(lua_State *L, neapL_task *task, int index) {
+    bool own = false;
+    if (task->future.cancelling) {
+        lua_getiuservalue(L, index, 1);
+        own = lua_rawequal(L, -1, -2);
+        lua_pop(L, 1);
+    }
+    for (neap_scope *scope = &task->scope; scope && !own;
+         scope = scope->parent) {
+        if (!scope->cancelled || scope == &task->scope) continue;
+        lua_rawgetp(L, LUA_REGISTRYINDEX, scope);
+        own = lua_rawequal(L, -1, -2);
+        lua_pop(L, 1);
+    }
+    return own;
+}
+
+// Everything but the coroutine; its future has ended before.
+static void leave(neap_runtime *rt, neapL_task *task) {
+    assert(!neapL_is_pending(&task->future));
+    while (!neap_list_empty(&task->scope.kids)) { // what it could not leave
+        neap_link *kid = task->scope.kids.next;
+        neapL_group_abandon(rt->turner, NEAP_OWNER(kid, neap_scope, link));
+    }
+    neap_task_term(&task->core);
+    if (task->future.unawaited)
+        neap_list_append(&rt->failed, &task->core.link);
+    neap_scope_close(&task->scope);
+    if (task->group->main == task) task->group->main = NULL;
+    rt->alive--;
+    neapL_group_leave(task->group, task->future.daemon);
+    task->co = NULL;
+    task->source = NULL;
+}
+
+// Ends the task with the error on top of L, which is popped.
+static void fail(lua_State *L, neapL_task *task, int index) {
+    index = lua_absindex(L, index);
+    bool cancelled = is_own_cancel(L, task, index);
+    neapL_future_fail(L, index, cancelled ? NEAPL_CANCELLED : NEAPL_FAILED);
+}
+
+static int body_ended(lua_State *L, int status, lua_KContext ctx) {
+    neapL_task *task = lua_touserdata(L, SELF);
+    (void)ctx;
+    if (status == LUA_OK || status == LUA_YIELD)
+        neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);
+    else fail(L, task, SELF);
+    lua_settop(L, SELF); // the Task stays anchored until leave is through
+    return 1;
+}
+
+// The function at the bottom of every task's coroutine.
+static int run_body(lua_State *L) {
+    neapL_task *task = lua_touserdata(L, SELF);
+    task->future.started = true;
+    if (task->core.inner->effective) { // cancelled before it began
+        neapL_push_cancelled(L, task);
+        return body_ended(L, LUA_ERRRUN, 0);
+    }
+    int nargs = lua_gettop(L) - BODY;
+    int status = lua_pcallk(L, nargs, LUA_MULTRET, HANDLER, 0, body_ended);
+    return body_ended(L, status, 0);
+}
+
+bool neapL_is_unstarted(lua_State *co) {
+    lua_Debug ar;
+    return lua_status(co) == LUA_OK && lua_tocfunction(co, 1) == run_body &&
+           !lua_getstack(co, 0, &ar);
+}
+
+// The error on top of co ended it outside of its base pcall.
+static void die(neap_runtime *rt, neapL_task *task) {
+    lua_State *L = rt->turner, *co = task->co;
+    lua_xmove(co, L, 1);
+    neapL_task_kill(L, task, "the task's coroutine");
+}
+
+void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
+    lua_State *co = task->co;
+    int nargs = task->future.started ? 0 : lua_gettop(co) - 1, count;
+    rt->task = task;
+    rt->running = co;
+    rt->link = NULL;
+    rt->quick = 0;
+    if (rt->interruption.pending) neapL_interrupt_running(rt);
+    int status = lua_resume(co, rt->turner, nargs, &count);
+    rt->task = NULL;
+    rt->running = NULL;
+    if (rt->arena.big) task->future.exposed = true, rt->arena.big = false;
+    if (status == LUA_OK) {
+        uint32_t row = task->row;
+        bool reuse = !task->future.exposed;
+        leave(rt, task);
+        neapL_thread_give(rt, row, reuse);
+    } else if (status != LUA_YIELD) die(rt, task);
+    else if (!neapL_is_waiting(co) || task->core.state == NEAP_TASK_RUNNING) {
+        lua_pushliteral(co, "attempt to yield to the scheduler "
+                            "(a coroutine.yield that neap did not replace)");
+        die(rt, task);
+    }
+}
+
+void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
+    neap_runtime *rt = runtime_of(task);
+    lua_State *co = task->co;
+    uint32_t row = task->row;
+    neapL_task_push(L, task);
+    lua_insert(L, -2); // Task, error
+    neapL_unwind(L, co, who);
+    if (neapL_is_pending(&task->future)) fail(L, task, -2);
+    else lua_pop(L, 1);
+    leave(rt, task);
+    neapL_thread_give(rt, row, false);
+    lua_pop(L, 1);
+}
+
+// ---- cancel
+
+// Replaces the reason on top of L by a Cancelled that names it and its task,
+// whose userdata is at `index` (0: none).
+void neapL_pushcancel(lua_State *L, int index) {
+    if (index) index = lua_absindex(L, index);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    int reason = lua_gettop(L);
+    if (lua_isnil(L, reason)) neapL_pusherror(L, "Cancelled", "cancelled");
+    else {
+        const char *words = neapL_errorstring(L, reason);
+        words = lua_pushfstring(L, "cancelled: %s", words);
+        neapL_pusherror(L, "Cancelled", words);
+        lua_replace(L, reason + 1);
+        lua_settop(L, reason + 1);
+    }
+    lua_pushvalue(L, reason);
+    lua_setfield(L, -2, "reason");
+    if (index) lua_pushvalue(L, index), lua_setfield(L, -2, "task");
+    lua_replace(L, reason);
+}
+
+bool neapL_task_cancel(lua_State *L, neapL_task *task) {
+    bool pending = neapL_is_pending(&task->future);
+    if (!pending || task->future.cancelling) return lua_pop(L, 1), pending;
+    neapL_task_push(L, task);
+    lua_insert(L, -2);
+    neapL_pushcancel(L, -2);
+    lua_setiuservalue(L, -2, 1);
+    lua_pop(L, 1);
+    task->future.cancelling = true;
+    neap_scope_cancel(&task->scope);
+    return true;
+}
+
+void neapL_push_cancelled(lua_State *L, neapL_task *task) {
+    neap_scope *found = NULL, *scope = task->core.inner;
+    for (; scope; scope = scope->shield ? NULL : scope->parent)
+        if (scope->cancelled) found = scope;
+    assert(found);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (!found->task) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, found);
+        return;
+    }
+    neapL_task_push(L, NEAPL_CORE_TASK(found->task));
+    lua_getiuservalue(L, -1, 1);
+    lua_remove(L, -2);
+}
+
+// ---- all of them
+
+neapL_task *neapL_task_of(neap_scope *scope) {
+    if (!scope->task) return NULL;
+    neapL_task *task = NEAPL_CORE_TASK(scope->task);
+    return &task->scope == scope ? task : NULL;
+}
+
+neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task) {
+    neap_scope *root = &rt->root->scope;
+    neap_scope *scope = task ? &task->scope : root;
+    while ((scope = neap_scope_next(root, scope, false)))
+        if (neapL_task_of(scope)) return neapL_task_of(scope);
+    return NULL;
+}

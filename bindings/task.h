@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// Task, Future and Group, as the files of bindings/ share them.
+//
+// A Future is a value that comes later, and the line of those who wait for it. A
+// Task is a Future whose value a coroutine brings. A group is the scope and the
+// count of the tasks that somebody owns: a run's, or a neap.group's.
+//
+// User values of a Task or Future: 1, what it ended with (shape says how); while
+// it is pending, the Cancelled that awaits it. 2, a table of rare things, or nil:
+// name, traceback, spawned_at, callbacks.
+//
+// Lifetime: a pending Task is anchored on its coroutine's stack, and that in the
+// runtime's thread table. There is no __gc.
+#ifndef NEAP_BINDINGS_TASK_H
+#define NEAP_BINDINGS_TASK_H
+
+#include "bindings/neapL.h"
+
+typedef enum neapL_state {
+    NEAPL_PENDING,
+    NEAPL_FINISHED,
+    NEAPL_FAILED,
+    NEAPL_CANCELLED
+} neapL_state;
+
+typedef enum neapL_shape { // how user value 1 holds the results
+    NEAPL_NONE,            // there are none
+    NEAPL_ONE,             // it is the result, or the error
+    NEAPL_MANY             // a table of them with n
+} neapL_shape;
+
+struct neapL_future {
+    const neapL_type *type; // &neapL_future_type or &neapL_task_type
+    neap_list line;         // who waits: tasks, callbacks, watches
+    uint8_t state;          // neapL_state
+    uint8_t shape;          // neapL_shape
+    uint8_t doing;          // neapL_doing (a Task)
+    bool started : 1;    // a Task whose function was entered
+    bool seen : 1;       // its error was looked at, or somebody waited
+    bool unawaited : 1;  // it stands in the runtime's list of failed tasks
+    bool reported : 1;   // its error was, and counted as unseen
+    bool cancelling : 1; // user value 1 holds a Cancelled
+    bool exposed : 1;    // its coroutine got out: not to be used again
+    bool daemon : 1;     // does not keep its group alive
+    bool hosted : 1;     // a host waits for it (neap_spawn's done)
+};
+
+struct neapL_task {
+    neapL_future future;
+    neap_task core;     // what the loop runs
+    neap_scope scope;   // its own scope
+    lua_State *co;      // where it runs; NULL once it has ended
+    lua_State *at;      // the coroutine, of those it resumed, in which it waits
+    neapL_group *group; // who owns it
+    const char *source; // spawn site: chunk name, valid while pending
+    uint64_t id;        // in order of spawning, from 1
+    uint32_t row;       // of its coroutine in the thread table
+    int line;           // spawn site: line, -1 unknown
+};
+
+// Owned by whoever opened it; freed when it was left and all its tasks ended.
+struct neapL_group {
+    neap_link link;    // in the runtime's list of groups
+    neap_scope scope;  // above its tasks' scopes
+    neap_scope cover;  // the shield under which its owner waits for them
+    neap_runtime *rt;  // whose tasks they are
+    uint64_t id;       // in order of opening: callbacks remember it
+    neapL_task *owner; // who opened it; NULL: no task did
+    neapL_task *main;  // a run's main task, while that lives; else NULL
+    neap_list line;    // who waits for the tasks to end
+    uint32_t live;     // tasks that have not ended
+    uint32_t daemons;  // of them, those that nobody waits for
+};
+
+extern const neapL_type neapL_future_type, neapL_task_type;
+
+#define NEAPL_CORE_TASK(ptr) NEAP_OWNER(ptr, neapL_task, core)
+
+// ---- groups (group.c)
+
+// Opens a group beneath `parent`, owned by a task (NULL: none). NULL: no memory.
+neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
+                              neapL_task *owner);
+
+// Its tasks have ended: frees it.
+void neapL_group_close(lua_State *L, neapL_group *group);
+
+// Its owner waits from now on under a shield; and no longer.
+void neapL_group_cover(neapL_group *group);
+void neapL_group_uncover(neapL_group *group);
+
+// Cancels the tasks of a group with a reason in words.
+void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason);
+
+// Cancels each of its tasks, but leaves the group as it is; false: they all were.
+bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
+                              const char *reason);
+
+// Ends everything beneath a group, children first; no wait is possible there.
+void neapL_group_kill(lua_State *L, neapL_group *group);
+
+// The group's tasks that somebody waits for have ended.
+bool neapL_group_idle(const neapL_group *group);
+
+// The group in which code that runs now spawns.
+neapL_group *neapL_spawn_group(neap_runtime *rt);
+
+// Its owner is being killed: frees the group whose scope this is, or only closes
+// the scope where it is a group's cover.
+void neapL_group_abandon(lua_State *L, neap_scope *scope);
+
+// A task of it ended.
+void neapL_group_leave(neapL_group *group, bool daemon);
+
+// ---- tasks (task.c)
+
+// Makes a task of the function and its `nargs` arguments on top of L, which are
+// popped; the Task is pushed. [-(nargs + 1), +1, m]
+neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
+                        int nargs);
+
+// Pushes the Task userdata of a task that has not ended. [-0, +1, -]
+void neapL_task_push(lua_State *L, neapL_task *task);
+
+// Cancels a task; the reason is on top of L and popped. [-1, +0, m]
+bool neapL_task_cancel(lua_State *L, neapL_task *task);
+
+// Replaces the reason on top of L by a Cancelled that names it and the Task at
+// `index` (0: none). [-1, +1, m]
+void neapL_pushcancel(lua_State *L, int index);
+
+// Runs one slice of it: the resume hook's part for NEAPL_TASK.
+void neapL_task_slice(neap_runtime *rt, neapL_task *task);
+
+// Ends a task's coroutine from outside, running its clean-up, in which nothing
+// can wait; its error (what is on top of L, popped) becomes its end.
+void neapL_task_kill(lua_State *L, neapL_task *task, const char *who);
+
+// Pushes the Cancelled that reaches into the task's innermost scope: that of the
+// outermost cancelled scope up to a shield. [-0, +1, m]
+void neapL_push_cancelled(lua_State *L, neapL_task *task);
+
+// The task whose own scope this is, or NULL.
+neapL_task *neapL_task_of(neap_scope *scope);
+
+// Walks all tasks that have not ended, in tree order; NULL starts and ends.
+neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task);
+
+// "app.lua:12" of where a task was spawned, or NULL. [-0, +1, m]
+const char *neapL_spawned_at(lua_State *L, const neapL_task *task);
+
+// Pushes the Task at `index` in words, with where it is now:
+// "<Task #3 'fetch' pending, sleeping, app.lua:12>". [-0, +1, m]
+const char *neapL_describe(lua_State *L, int index);
+
+// ---- futures (future.c)
+
+// A Task or a Future at `arg`, or NULL.
+neapL_future *neapL_testfuture(lua_State *L, int arg);
+neapL_future *neapL_checkfuture(lua_State *L, int arg);
+
+static inline bool neapL_is_pending(const neapL_future *future) {
+    return future->state == NEAPL_PENDING;
+}
+
+// Ends a future that is pending with the `count` values on top of L, or with
+// the error on top; `index` is the userdata's. Wakes who waits. [-count, +0, m]
+void neapL_future_finish(lua_State *L, int index, int count);
+void neapL_future_fail(lua_State *L, int index, neapL_state state);
+
+// Pushes the results of a finished one, or raises its error.
+int neapL_future_results(lua_State *L, int index);
+
+// Its error was looked at.
+void neapL_future_see(neap_runtime *rt, neapL_future *future);
+
+// The table of rare things: pushes field `key` (nil: none); sets it to the value
+// on top.
+int neapL_getextra(lua_State *L, int index, const char *key);
+void neapL_setextra(lua_State *L, int index, const char *key);
+
+// Waits for the future at index 1, then returns its results or raises.
+int neapL_await(lua_State *L);
+
+// Turns the function at `arg` into a task of the current group, leaves Tasks and
+// Futures as they are, and raises for anything else. The value is replaced.
+neapL_future *neapL_tofuture(lua_State *L, int arg);
+
+// ---- watches (gather.c): C code told of a future's end, at once
+
+enum { NEAPL_WATCH = 100 }; // neap_task.kind; never in the ready deque
+
+void neapL_watch_notify(neap_task *watch);
+
+// ---- callbacks (callback.c)
+
+// Holds (or lets go) the userdata at `index` in the runtime's table of anchors.
+void neapL_anchor(lua_State *L, neap_runtime *rt, int index);
+void neapL_unanchor(lua_State *L, neap_runtime *rt, const void *ud);
+
+// For future.c: the future at `index` ended; a callback in its line is anchored
+// and made ready.
+void neapL_callback_wake(lua_State *L, int index, neap_task *callback);
+
+// The resume hook's parts.
+void neapL_callback_slice(neap_runtime *rt, neap_task *callback);
+void neapL_reader_slice(neap_runtime *rt, neap_task *reader);
+
+#endif

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+// Taskface: what Lua sees of tasks: spawn, current, tasks, and Task's own methods.
+//
+// The methods that a Task shares with a Future are in future.c.
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bindings/task.h"
+
+// ---- in words
+
+// A chunk name as error messages show it; pushed.
+static const char *push_chunk(lua_State *L, const char *source) {
+    if (*source == '@' || *source == '=') return lua_pushstring(L, source + 1);
+    const char *end = strchr(source, '\n');
+    lua_pushlstring(L, source, end ? (size_t)(end - source) : strlen(source));
+    const char *shown = lua_pushfstring(L, "[string \"%s%s\"]",
+                                        lua_tostring(L, -1), end ? "..." : "");
+    lua_remove(L, -2);
+    return shown;
+}
+
+const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
+    if (!task->source) return lua_pushnil(L), NULL;
+    push_chunk(L, task->source);
+    if (task->line > 0) {
+        lua_pushfstring(L, "%s:%d", lua_tostring(L, -1), task->line);
+        lua_remove(L, -2);
+    }
+    return lua_tostring(L, -1);
+}
+
+// Where its code stands now; before it began, where it was spawned.
+static const char *push_place(lua_State *L, const neapL_task *task) {
+    lua_Debug ar;
+    for (int level = 0; task->future.started; level++) {
+        if (!lua_getstack(task->co, level, &ar)) break;
+        lua_getinfo(task->co, "Sl", &ar);
+        if (ar.currentline <= 0) continue;
+        return lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+    }
+    return neapL_spawned_at(L, task);
+}
+
+// " 'fetch'" for the Task at `index`, or ""; pushed.
+static const char *push_name(lua_State *L, int index) {
+    neapL_getextra(L, index, "name");
+    const char *name = lua_tostring(L, -1);
+    return name ? lua_pushfstring(L, " '%s'", name) : "";
+}
+
+// What a pending task is at; pushed.
+static const char *push_doing(lua_State *L, const neapL_task *task) {
+    const neap_runtime *rt = neapL_of_loop(task->core.loop);
+    if (task == rt->task) return lua_pushliteral(L, "running");
+    if (task->core.state != NEAP_TASK_WAITING)
+        return lua_pushliteral(L, "pending");
+    return lua_pushfstring(L, "pending, %s", neapL_doings[task->future.doing]);
+}
+
+const char *neapL_describe(lua_State *L, int index) {
+    static const char *const ends[] = {"", "finished", "failed", "cancelled"};
+    const neapL_task *task = lua_touserdata(L, index);
+    lua_Integer id = (lua_Integer)task->id;
+    int top = lua_gettop(L);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    const char *name = push_name(L, index);
+    if (neapL_is_pending(&task->future)) {
+        const char *doing = push_doing(L, task), *place = push_place(L, task);
+        lua_pushfstring(L, "<Task #%I%s %s, %s>", id, name, doing,
+                        place ? place : "?");
+    } else
+        lua_pushfstring(L, "<Task #%I%s %s>", id, name,
+                        ends[task->future.state]);
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+    return lua_tostring(L, -1);
+}
+
+// ---- spawn
+
+static bool has_option(lua_State *L, const char *name) {
+    return lua_getfield(L, 1, name) != LUA_TNIL;
+}
+
+// neap.spawn(fn, ...) or neap.spawn({ name =, daemon = }, fn, ...) -> Task
+static int spawn(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    int fn = lua_istable(L, 1) ? 2 : 1;
+    luaL_checktype(L, fn, LUA_TFUNCTION);
+    if (rt->closing) return luaL_error(L, "the runtime is closing");
+    int nargs = lua_gettop(L) - fn;
+    neapL_task *task = neapL_spawn(L, rt, neapL_spawn_group(rt), nargs);
+    if (fn == 1) return 1;
+    if (has_option(L, "daemon") && lua_toboolean(L, -1)) {
+        task->future.daemon = true;
+        task->group->daemons++;
+    }
+    lua_pop(L, 1);
+    if (has_option(L, "name")) {
+        luaL_tolstring(L, -1, NULL);
+        neapL_setextra(L, 2, "name");
+    }
+    lua_settop(L, 2);
+    return 1;
+}
+
+// ---- who is there
+
+static int current(lua_State *L) {
+    neapL_task *task = neapL_current(L);
+    if (!task) return lua_pushnil(L), 1;
+    neapL_task_push(L, task);
+    return 1;
+}
+
+static int by_id(const void *a, const void *b) {
+    const neapL_task *one = *(neapL_task *const *)a;
+    const neapL_task *two = *(neapL_task *const *)b;
+    return one->id < two->id ? -1 : one->id > two->id;
+}
+
+// neap.tasks() -> a list of those that have not ended, in spawn order
+static int tasks(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    size_t size = (rt->alive + 1) * sizeof(neapL_task *);
+    neapL_task **list = lua_newuserdatauv(L, size, 0), *task = NULL;
+    uint32_t count = 0;
+    while ((task = neapL_task_next(rt, task))) list[count++] = task;
+    assert(count == rt->alive);
+    qsort(list, count, sizeof *list, by_id);
+    lua_createtable(L, (int)count, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        neapL_task_push(L, list[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+// ---- Task's own methods
+
+static int task_tostring(lua_State *L) {
+    neapL_check(L, 1, &neapL_task_type);
+    neapL_describe(L, 1);
+    return 1;
+}
+
+// task:name([s]) -> its name, or nil; with an argument, sets it
+static int task_name(lua_State *L) {
+    neapL_check(L, 1, &neapL_task_type);
+    if (lua_gettop(L) >= 2) {
+        luaL_tolstring(L, 2, NULL);
+        neapL_setextra(L, 1, "name");
+    }
+    if (neapL_getextra(L, 1, "name") == LUA_TNIL) lua_pushnil(L);
+    return 1;
+}
+
+// task:traceback() -> of its error, or of where it waits now
+static int task_traceback(lua_State *L) {
+    neapL_task *task = neapL_check(L, 1, &neapL_task_type);
+    neapL_future_see(neapL_rt(L), &task->future);
+    if (neapL_is_pending(&task->future)) luaL_traceback(L, task->co, NULL, 0);
+    else if (neapL_getextra(L, 1, "traceback") == LUA_TNIL) lua_pushnil(L);
+    return 1;
+}
+
+static const luaL_Reg task_meta[] = {{"__tostring", task_tostring},
+                                     {NULL, NULL}};
+static const luaL_Reg task_methods[] = {
+    {"name", task_name}, {"traceback", task_traceback}, {NULL, NULL}};
+
+const neapL_type neapL_task_type = {"neap.Task", sizeof(neapL_task),
+                                    task_methods, task_meta};
+
+static int is_cancelled(lua_State *L) {
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, neapL_iserror(L, 1, "Cancelled"));
+    return 1;
+}
+
+void neapL_open_task(lua_State *L, neap_runtime *rt) {
+    static const luaL_Reg functions[] = {{"spawn", spawn},
+                                         {"current", current},
+                                         {"tasks", tasks},
+                                         {"is_cancelled", is_cancelled},
+                                         {NULL, NULL}};
+    neapL_newtype(L, rt, &neapL_task_type);
+    neapL_addfuncs(L, rt, functions);
+}

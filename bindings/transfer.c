@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: MIT
+// Transfer: accept, recv and send, the operations of a Socket that may wait.
+//
+// Each is one continuation: the first try and every retry are the same
+// function. With the latch down it waits without asking the kernel; with it up
+// it tries. Whoever ends an operation with the latch still up wakes the next in
+// line, because one edge may stand for many connections.
+//
+// Nothing is taken before the call is sure to return it: the Socket that accept
+// returns is made first, and a cancel is looked for before each try. So neither
+// a connection nor a byte is lost to a cancel.
+#include <assert.h>
+#include <errno.h>
+
+#include "bindings/address.h"
+#include "bindings/socket.h"
+#include "core/sys.h"
+
+enum {
+    SOCKET = 1, // index of the Socket on every stack here
+    DATA = 2,   // of what send sends
+    PEER = 2,   // of the Socket that accept will return
+    // Connections in a row that were gone before they were accepted; each takes
+    // one from the backlog, so that only a broken kernel comes near.
+    ABORTED_MAX = 64
+};
+
+static neapL_socket *check_socket(lua_State *L) {
+    return neapL_check(L, SOCKET, &neapL_socket_type);
+}
+
+// ---- waiting
+
+void neapL_socket_wait(neapL_socket *sock, neap_dir dir, neapL_task *task) {
+    if (task->core.inner->effective) { // cancelled since it was woken
+        neap_task_ready(&task->core, NEAP_WAKE_CANCEL);
+        return;
+    }
+    int rc = neap_fd_wait(&sock->fd, dir, &task->core);
+    assert(rc == 0); // it is ours, so it is watched already
+    (void)rc;
+}
+
+bool neapL_is_raising(lua_State *L, int status) {
+    const neapL_task *task = neapL_current(L);
+    if (status != LUA_YIELD || !task) return false;
+    return task->core.wake == NEAP_WAKE_CANCEL ||
+           task->core.wake == NEAP_WAKE_STUCK;
+}
+
+// The running task is in the middle of this direction's operation.
+static bool is_user(lua_State *L, const neapL_socket *sock, neap_dir dir) {
+    const neapL_task *task = neapL_current(L);
+    return task && sock->user[dir] == task->id;
+}
+
+// ---- recv
+
+// Two tasks that read one stream would get its bytes by chance.
+static void check_reader(lua_State *L, neapL_socket *sock) {
+    neap_runtime *rt = neapL_rt(L);
+    uint64_t id = sock->user[NEAP_IN];
+    neapL_task *task = id ? neapL_task_next(rt, NULL) : NULL;
+    while (task && task->id != id) task = neapL_task_next(rt, task);
+    if (!task) sock->user[NEAP_IN] = 0; // it was killed while it waited
+    else {
+        neapL_task_push(L, task);
+        luaL_error(L, "socket is already being read by %s",
+                   neapL_describe(L, -1));
+    }
+}
+
+// What all reads of a runtime go through, made at the first of them.
+static char *scratch(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    if (!rt->scratch) {
+        rt->scratch = neap_alloc_new(&rt->alloc, NEAPL_SCRATCH_SIZE);
+        if (!rt->scratch) luaL_error(L, "not enough memory");
+    }
+    return rt->scratch;
+}
+
+static int recv_k(lua_State *L, int status, lua_KContext max) {
+    neapL_socket *sock = lua_touserdata(L, SOCKET);
+    if (is_user(L, sock, NEAP_IN)) sock->user[NEAP_IN] = 0;
+    neapL_woken(L, status);
+    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
+    if (sock->user[NEAP_IN]) check_reader(L, sock);
+    if (max == 0) return lua_pushliteral(L, ""), 1;
+    char *bytes = scratch(L);
+    ssize_t n = -EAGAIN;
+    if (sock->fd.latch[NEAP_IN])
+        n = neap_fd_recv(&sock->fd, bytes, (size_t)max);
+    if (n == -EAGAIN) {
+        neapL_task *task = neapL_waiting(L, NEAPL_RECV);
+        sock->user[NEAP_IN] = task->id;
+        neapL_socket_wait(sock, NEAP_IN, task);
+        return neapL_suspend(L, max, recv_k);
+    }
+    neap_fd_pass(&sock->fd, NEAP_IN);
+    if (n < 0) return neapL_fail(L, (int)n, "recv");
+    if (n == 0) return lua_pushnil(L), 1; // end of stream
+    lua_pushlstring(L, bytes, (size_t)n);
+    return 1;
+}
+
+// sock:recv([max]) -> bytes | nil (end of stream) | nil, message, code
+static int socket_recv(lua_State *L) {
+    const neapL_socket *sock = check_socket(L);
+    lua_Integer max = luaL_optinteger(L, 2, NEAPL_SCRATCH_SIZE);
+    luaL_argcheck(L, max >= 0, 2, "negative count of bytes");
+    if (sock->listening) return neapL_fail(L, -ENOTCONN, "recv");
+    lua_settop(L, SOCKET);
+    if (max > NEAPL_SCRATCH_SIZE) max = NEAPL_SCRATCH_SIZE;
+    return neapL_begin(L, (lua_KContext)max, recv_k);
+}
+
+// ---- send
+
+// What was sent of the string cannot be taken back: the stream ends here.
+static void silence(neapL_socket *sock) {
+    sock->mute = true;
+    if (neapL_is_open(sock)) neap_sys_shutdown(sock->fd.number, SHUT_WR);
+}
+
+// The sender is done: the next in line is it, whoever calls before that runs.
+static void hand_over(neapL_socket *sock) {
+    sock->user[NEAP_OUT] = 0;
+    if (neap_list_empty(&sock->senders)) return;
+    neap_task *next = neap_task_first(&sock->senders);
+    sock->user[NEAP_OUT] = NEAPL_CORE_TASK(next)->id;
+    neap_task_wake(next, NEAP_WAKE_READY);
+}
+
+static int await_turn(lua_State *L, neapL_socket *sock, lua_KFunction k) {
+    neapL_task *task = neapL_waiting(L, NEAPL_SEND);
+    if (task->core.inner->effective)
+        neap_task_ready(&task->core, NEAP_WAKE_CANCEL);
+    else neap_task_wait(&task->core, &sock->senders);
+    return neapL_suspend(L, 0, k);
+}
+
+// A wait that is refused, because nobody can wait here, breaks the string off.
+static neapL_task *await_room(lua_State *L, neapL_socket *sock, size_t sent) {
+    sock->mute = sent > 0;
+    neapL_task *task = neapL_waiting(L, NEAPL_SEND);
+    sock->mute = false;
+    sock->user[NEAP_OUT] = task->id;
+    neapL_socket_wait(sock, NEAP_OUT, task);
+    return task;
+}
+
+// As much of DATA as there is room for, from `*sent` on: 0 (it is through),
+// -EAGAIN, or another -errno.
+static int push_bytes(lua_State *L, neapL_socket *sock, size_t *sent) {
+    size_t size;
+    const char *bytes = lua_tolstring(L, DATA, &size);
+    while (*sent < size) {
+        if (!sock->fd.latch[NEAP_OUT]) return -EAGAIN;
+        ssize_t n = neap_fd_send(&sock->fd, bytes + *sent, size - *sent);
+        if (n < 0) return (int)n;
+        *sent += (size_t)n;
+    }
+    return 0;
+}
+
+static int send_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_socket *sock = lua_touserdata(L, SOCKET);
+    size_t sent = (size_t)ctx;
+    bool mine = is_user(L, sock, NEAP_OUT), raising = neapL_is_raising(L, status);
+    if (mine && raising && sent > 0) silence(sock);
+    if (mine && raising) hand_over(sock);
+    neapL_woken(L, status);
+    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
+    if (!mine && !sock->mute && sock->user[NEAP_OUT])
+        return await_turn(L, sock, send_k);
+    int rc = sock->mute ? -EPIPE : push_bytes(L, sock, &sent);
+    if (rc == -EAGAIN) {
+        await_room(L, sock, sent);
+        return neapL_suspend(L, (lua_KContext)sent, send_k);
+    }
+    if (mine) hand_over(sock);
+    neap_fd_pass(&sock->fd, NEAP_OUT);
+    if (sock->mute)
+        return neapL_fail_code(L, "socket is shut for sending", "closed");
+    if (rc < 0 && sent > 0) silence(sock);
+    if (rc < 0) return neapL_fail(L, rc, "send");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+// sock:send(data) -> true | nil, message, code: when the kernel has all of it
+static int socket_send(lua_State *L) {
+    const neapL_socket *sock = check_socket(L);
+    luaL_checkstring(L, DATA);
+    if (sock->listening) return neapL_fail(L, -ENOTCONN, "send");
+    lua_settop(L, DATA);
+    return neapL_begin(L, 0, send_k);
+}
+
+// ---- accept
+
+// One connection from the backlog, or -errno. Those that were gone before they
+// could be taken are passed over.
+static int take(neapL_socket *listener, neapL_address *peer) {
+    int number = -EAGAIN;
+    for (int i = 0; i < ABORTED_MAX && listener->fd.latch[NEAP_IN]; i++) {
+        if (listener->blocking && !neap_sys_ready(listener->fd.number, false)) {
+            listener->fd.latch[NEAP_IN] = false;
+            return -EAGAIN;
+        }
+        neapL_clearaddress(peer);
+        number = neap_fd_accept(&listener->fd, &peer->any, &peer->size);
+        if (number != -ECONNABORTED && number != -EPROTO) return number;
+    }
+    return number;
+}
+
+enum { FRESH, WAITED }; // ctx of accept_k
+
+// Who comes anew stands behind those who wait or were just woken.
+static int accept_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_socket *listener = lua_touserdata(L, SOCKET);
+    neapL_address peer;
+    int number = -EAGAIN;
+    if (ctx == WAITED) listener->acceptors--;
+    neapL_woken(L, status);
+    if (!neapL_is_open(listener)) return neapL_fail_closed(L);
+    if (ctx == WAITED || listener->acceptors == 0)
+        number = take(listener, &peer);
+    if (number == -EAGAIN) {
+        neapL_task *task = neapL_waiting(L, NEAPL_ACCEPT);
+        listener->acceptors++;
+        neapL_socket_wait(listener, NEAP_IN, task);
+        return neapL_suspend(L, WAITED, accept_k);
+    }
+    if (number >= 0)
+        number = neapL_socket_open(lua_touserdata(L, PEER), neapL_rt(L), number,
+                                   NEAP_FD_STREAM);
+    neap_fd_pass(&listener->fd, NEAP_IN);
+    if (number < 0) return neapL_fail(L, number, "accept");
+    return 1 + neapL_pushaddress(L, &peer);
+}
+
+// sock:accept() -> Socket, host, port | Socket, path | nil, message, code
+static int socket_accept(lua_State *L) {
+    const neapL_socket *listener = check_socket(L);
+    if (!neapL_is_open(listener)) return neapL_fail_closed(L);
+    if (!listener->listening) return neapL_fail(L, -EINVAL, "accept");
+    lua_settop(L, SOCKET);
+    neapL_socket_new(L); // PEER
+    return neapL_begin(L, FRESH, accept_k);
+}
+
+void neapL_add_transfers(lua_State *L, neap_runtime *rt) {
+    static const luaL_Reg methods[] = {{"accept", socket_accept},
+                                       {"recv", socket_recv},
+                                       {"send", socket_send},
+                                       {NULL, NULL}};
+    neapL_addfuncs(L, rt, methods);
+}
