@@ -200,7 +200,7 @@ const char *neapL_pushname(lua_State *L, const neapL_address *address) {
     int port = (int)lua_tointeger(L, -1);
     if (count == 2)
         lua_pushfstring(L, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
-    else lua_pushfstring(L, "unix:%s", host ? host : "");
+    else lua_pushfstring(L, host ? "unix:%s" : "%s", host ? host : "");
     lua_insert(L, -count - 1);
     lua_pop(L, count);
     return lua_tostring(L, -1);

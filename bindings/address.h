@@ -44,7 +44,7 @@ const char *neapL_pushtarget(lua_State *L);
 // host, port; or a path; or nil where there is no name. How many.
 int neapL_pushaddress(lua_State *L, const neapL_address *address);
 
-// The same in one string. [-0, +1, m]
+// The same in one string, "" where there is no name. [-0, +1, m]
 const char *neapL_pushname(lua_State *L, const neapL_address *address);
 
 #endif

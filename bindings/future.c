@@ -10,23 +10,53 @@
 
 #include "bindings/runtime.h"
 
-// ---- user values
+// ---- the user value: what the future ended with; or, where there are rare
+// things to keep, a box: a table of them, with that as its first element
+
+void neapL_getvalue(lua_State *L, int index) {
+    const neapL_future *future = lua_touserdata(L, index);
+    lua_getiuservalue(L, index, 1);
+    if (!future->boxed) return;
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+}
+
+void neapL_setvalue(lua_State *L, int index) {
+    const neapL_future *future = lua_touserdata(L, index);
+    if (!future->boxed) {
+        lua_setiuservalue(L, index, 1);
+        return;
+    }
+    index = lua_absindex(L, index);
+    lua_getiuservalue(L, index, 1);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 1);
+    lua_pop(L, 1);
+}
 
 int neapL_getextra(lua_State *L, int index, const char *key) {
-    if (lua_getiuservalue(L, index, 2) != LUA_TTABLE) return LUA_TNIL;
+    const neapL_future *future = lua_touserdata(L, index);
+    if (!future->boxed) return lua_pushnil(L), LUA_TNIL;
+    lua_getiuservalue(L, index, 1);
     int kind = lua_getfield(L, -1, key);
     lua_remove(L, -2);
     return kind;
 }
 
+// The value moves into a table, which takes its place.
+static void box(lua_State *L, int index, neapL_future *future) {
+    lua_createtable(L, 1, 2);
+    lua_getiuservalue(L, index, 1);
+    lua_rawseti(L, -2, 1);
+    lua_setiuservalue(L, index, 1);
+    future->boxed = true;
+}
+
 void neapL_setextra(lua_State *L, int index, const char *key) {
+    neapL_future *future = lua_touserdata(L, index);
     index = lua_absindex(L, index);
-    if (lua_getiuservalue(L, index, 2) != LUA_TTABLE) {
-        lua_pop(L, 1);
-        lua_createtable(L, 0, 2);
-        lua_pushvalue(L, -1);
-        lua_setiuservalue(L, index, 2);
-    }
+    if (!future->boxed) box(L, index, future);
+    lua_getiuservalue(L, index, 1);
     lua_insert(L, -2);
     lua_setfield(L, -2, key);
     lua_pop(L, 1);
@@ -60,7 +90,7 @@ void neapL_future_finish(lua_State *L, int index, int count) {
     index = lua_absindex(L, index);
     if (count > 1) pack(L, count);
     if (count == 0 && future->cancelling) lua_pushnil(L);
-    if (count > 0 || future->cancelling) lua_setiuservalue(L, index, 1);
+    if (count > 0 || future->cancelling) neapL_setvalue(L, index);
     future->shape = count == 0 ? NEAPL_NONE : count == 1 ? NEAPL_ONE : NEAPL_MANY;
     future->state = NEAPL_FINISHED;
     wake_line(L, index, future);
@@ -81,7 +111,7 @@ void neapL_future_fail(lua_State *L, int index, neapL_state state) {
     neapL_future *future = lua_touserdata(L, index);
     assert(neapL_is_pending(future) && state >= NEAPL_FAILED);
     index = lua_absindex(L, index);
-    lua_setiuservalue(L, index, 1);
+    neapL_setvalue(L, index);
     future->shape = NEAPL_ONE;
     future->state = (uint8_t)state;
     wake_line(L, index, future);
@@ -98,12 +128,12 @@ void neapL_future_see(neap_runtime *rt, neapL_future *future) {
 
 static int raise_error(lua_State *L, int index) {
     neapL_future_see(neapL_rt(L), lua_touserdata(L, index));
-    lua_getiuservalue(L, index, 1);
+    neapL_getvalue(L, index);
     return lua_error(L);
 }
 
 static int unpack(lua_State *L, int index) {
-    lua_getiuservalue(L, index, 1);
+    neapL_getvalue(L, index);
     lua_getfield(L, -1, "n");
     int count = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
@@ -118,7 +148,7 @@ int neapL_future_results(lua_State *L, int index) {
     assert(!neapL_is_pending(future));
     if (future->state != NEAPL_FINISHED) return raise_error(L, index);
     if (future->shape == NEAPL_NONE) return 0;
-    if (future->shape == NEAPL_ONE) return lua_getiuservalue(L, index, 1), 1;
+    if (future->shape == NEAPL_ONE) return neapL_getvalue(L, index), 1;
     return unpack(L, index);
 }
 
@@ -192,7 +222,7 @@ static int future_error(lua_State *L) {
     check_ended(L, future);
     neapL_future_see(neapL_rt(L), future);
     if (future->state == NEAPL_FINISHED) lua_pushnil(L);
-    else lua_getiuservalue(L, 1, 1);
+    else neapL_getvalue(L, 1);
     return 1;
 }
 
@@ -213,7 +243,7 @@ static int future_cancel(lua_State *L) {
 // ---- what only a Future has
 
 static int future_new(lua_State *L) {
-    neapL_future *future = neapL_new(L, &neapL_future_type, 2);
+    neapL_future *future = neapL_new(L, &neapL_future_type, 1);
     neap_list_init(&future->line);
     return 1;
 }

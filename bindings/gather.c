@@ -198,7 +198,7 @@ static int gather_k(lua_State *L, int status, lua_KContext ctx) {
     else if (wake == NEAP_WAKE_STUCK)
         lua_rawgetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
     else if (gathering->first_failed >= 0)
-        lua_getiuservalue(L, gathering->first_failed + 1, 1);
+        neapL_getvalue(L, gathering->first_failed + 1);
     if (lua_gettop(L) > count + 1) return gather_over(L, count);
     if (gathering->left == 0) return push_results(L, count);
     neapL_task *task = neapL_waiting(L, NEAPL_AWAIT);

@@ -71,7 +71,7 @@ static neapL_group *find(neap_runtime *rt, uint64_t id) {
 }
 
 neapL_group *neapL_spawn_group(neap_runtime *rt) {
-    if (rt->task) return rt->task->group;
+    if (rt->task) return neapL_group_of(rt->task);
     if (rt->callback_group_id) return find(rt, rt->callback_group_id);
     return rt->group;
 }

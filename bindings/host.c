@@ -60,9 +60,9 @@ static int push_end(lua_State *L, neap_runtime *rt, int index, int *count) {
     if (future->state == NEAPL_FINISHED)
         return *count = neapL_future_results(L, index), 0;
     neapL_getextra(L, index, "traceback");
-    lua_getiuservalue(L, index, 1);
+    neapL_getvalue(L, index);
     neapL_set_error(L, rt, lua_tostring(L, -2));
-    lua_getiuservalue(L, index, 1);
+    neapL_getvalue(L, index);
     return *count = 1, -1;
 }
 

@@ -96,14 +96,13 @@ extern const char *const neapL_doings[NEAPL_DOING_COUNT]; // "sleeping" ...
 
 // ---- the runtime
 
-// Coroutines that wait for a task, and where the others are anchored.
+// Coroutines that wait for a task, and where all are anchored (threads.c).
 typedef struct neapL_threads {
-    struct neapL_thread *rows; // by row: the coroutine, how often it was used
-    uint32_t *idle;            // rows whose coroutine waits for a task: a stack
-    uint32_t size;             // room of both
-    uint32_t count;            // rows given out once
-    uint32_t idle_count;       // of `idle`
-    uint32_t free_row;         // first of the chain of rows without coroutine
+    struct neapL_thread *idle; // a stack of those that wait for a task
+    uint32_t size;             // room of it
+    uint32_t idle_count;       // how many there are
+    uint32_t count;            // rows of the table that were used once
+    uint32_t free_row;         // first of the chain of free rows; 0: none
     int anchors;               // registry: table, row -> coroutine
 } neapL_threads;
 

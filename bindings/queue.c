@@ -24,11 +24,6 @@ enum { // places on the stack of every call that may wait
     ITEM = 2
 };
 
-enum { // ctx of a get: for whom
-    FOR_GET,
-    FOR_ITEMS // a `for` loop, which cannot have nil
-};
-
 typedef struct neapL_queue {
     const neapL_type *type; // &queue_type
     neapL_ring ring;        // the items
@@ -52,12 +47,12 @@ static lua_Integer length(const neapL_queue *queue) {
     return (lua_Integer)queue->ring.count;
 }
 
-// Stores the value on top. [-1, +0, m]
-static void store(lua_State *L, neapL_queue *queue) {
-    neapL_ring_push(L, QUEUE, &queue->ring);
+// Stores the item at index `item`. [-0, +1, m]
+static void store(lua_State *L, neapL_queue *queue, int item) {
+    neapL_ring_push(L, QUEUE, &queue->ring, item);
 }
 
-// The next of the stored items. [-0, +1, -]
+// The next of the stored items, on top. [-0, +2, -]
 static void take_stored(lua_State *L, neapL_queue *queue) {
     neapL_ring_pop(L, QUEUE, &queue->ring);
 }
@@ -92,8 +87,7 @@ static bool put_item(lua_State *L, neapL_queue *queue) {
     if (!neap_list_empty(&queue->getters)) {
         hand_over(L, queue);
     } else if (length(queue) < queue->max) {
-        lua_pushvalue(L, ITEM);
-        store(L, queue);
+        store(L, queue, ITEM);
     } else {
         return false;
     }
@@ -101,14 +95,23 @@ static bool put_item(lua_State *L, neapL_queue *queue) {
     return true;
 }
 
-// Pushes the next item; false: there is none. The putter that waits first
-// gets the room.
-static bool take_item(lua_State *L, neapL_queue *queue) {
-    bool stored = length(queue) > 0;
-    if (stored) take_stored(L, queue);
-    if (neap_list_empty(&queue->putters)) return stored;
+// The putter that waits first gets the room that was made.
+static void admit(lua_State *L, neapL_queue *queue) {
+    int taken = lua_gettop(L);
     take_over(L, queue);
-    if (stored) store(L, queue); // where one was just taken: allocates nothing
+    store(L, queue, taken + 1); // there is a slot: allocates nothing
+    lua_pushvalue(L, taken);
+}
+
+// The next item comes on top; false: there is none.
+static bool take_item(lua_State *L, neapL_queue *queue) {
+    if (length(queue) > 0) {
+        take_stored(L, queue);
+        if (!neap_list_empty(&queue->putters)) admit(L, queue);
+    } else {
+        if (neap_list_empty(&queue->putters)) return false;
+        take_over(L, queue);
+    }
     return true;
 }
 
@@ -123,7 +126,7 @@ static int raise_closed(lua_State *L) {
     return lua_error(L);
 }
 
-// ---- put
+// ---- put; ctx is the queue
 
 static int entered_k(lua_State *L, int status, lua_KContext ctx) {
     (void)ctx;
@@ -132,8 +135,8 @@ static int entered_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int put_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_queue *queue = (neapL_queue *)ctx;
     neapL_woken(L, status);
-    neapL_queue *queue = lua_touserdata(L, QUEUE);
     if (queue->closed) return raise_closed(L);
     if (put_item(L, queue)) return 0;
     neapL_task *task = neapL_waiting(L, NEAPL_PUT);
@@ -141,72 +144,97 @@ static int put_k(lua_State *L, int status, lua_KContext ctx) {
     return neapL_suspend(L, ctx, entered_k);
 }
 
-// queue:put(value): waits for room.
-static int queue_put(lua_State *L) {
-    check_queue(L);
+// The arguments of put: a queue and any value.
+static neapL_queue *check_put(lua_State *L) {
+    neapL_queue *queue = check_queue(L);
+    if (lua_gettop(L) == ITEM) return queue;
     luaL_checkany(L, ITEM);
     lua_settop(L, ITEM);
-    return neapL_begin(L, 0, put_k);
+    return queue;
+}
+
+// queue:put(value): waits for room.
+static int queue_put(lua_State *L) {
+    return neapL_begin(L, (lua_KContext)check_put(L), put_k);
 }
 
 // queue:try_put(value) -> whether there was room
 static int queue_try_put(lua_State *L) {
-    neapL_queue *queue = check_queue(L);
-    luaL_checkany(L, ITEM);
+    neapL_queue *queue = check_put(L);
     if (queue->closed) return raise_closed(L);
     lua_pushboolean(L, put_item(L, queue));
     return 1;
 }
 
-// ---- get
+// ---- get; ctx is the queue
 
-// The item on top is the result.
-static int deliver(lua_State *L, lua_KContext whom) {
-    if (whom == FOR_ITEMS && lua_isnil(L, -1))
-        return luaL_error(L, "items() came upon a nil item, at which a 'for' "
-                             "would stop: use get()");
-    return 1;
-}
-
-static int arrived_k(lua_State *L, int status, lua_KContext whom) {
-    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED) return push_closed(L);
-    assert(lua_gettop(L) == ITEM);
-    return deliver(L, whom);
-}
-
-static int get_k(lua_State *L, int status, lua_KContext whom) {
-    neapL_woken(L, status);
-    neapL_queue *queue = lua_touserdata(L, QUEUE);
-    if (take_item(L, queue)) return deliver(L, whom);
+// Gets an item, or waits for it and goes on with k.
+static int take_or_wait(lua_State *L, neapL_queue *queue, lua_KFunction k) {
+    if (take_item(L, queue)) return 1;
     if (queue->closed) return push_closed(L);
     neapL_task *task = neapL_waiting(L, NEAPL_GET);
     lua_pushnil(L); // ITEM: where hand_over will write
     neap_task_wait(&task->core, &queue->getters);
-    return neapL_suspend(L, whom, arrived_k);
+    return neapL_suspend(L, (lua_KContext)queue, k);
+}
+
+static int arrived_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)ctx;
+    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED) return push_closed(L);
+    assert(lua_gettop(L) == ITEM);
+    return 1;
+}
+
+static int get_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_woken(L, status);
+    return take_or_wait(L, (neapL_queue *)ctx, arrived_k);
+}
+
+// The arguments of get: a queue and no more.
+static neapL_queue *check_get(lua_State *L) {
+    neapL_queue *queue = check_queue(L);
+    if (lua_gettop(L) != QUEUE) lua_settop(L, QUEUE);
+    return queue;
 }
 
 // queue:get() -> value | nil, "closed"
 static int queue_get(lua_State *L) {
-    check_queue(L);
-    lua_settop(L, QUEUE);
-    return neapL_begin(L, FOR_GET, get_k);
+    return neapL_begin(L, (lua_KContext)check_get(L), get_k);
 }
 
 // queue:try_get() -> true, value | false | nil, "closed"
 static int queue_try_get(lua_State *L) {
-    neapL_queue *queue = check_queue(L);
-    lua_settop(L, QUEUE);
-    lua_pushboolean(L, 1);
-    if (take_item(L, queue)) return 2;
+    neapL_queue *queue = check_get(L);
+    if (take_item(L, queue)) {
+        lua_pushboolean(L, 1);
+        lua_insert(L, -2);
+        return 2;
+    }
     if (queue->closed) return push_closed(L);
     lua_pushboolean(L, 0);
     return 1;
 }
 
+// ---- items: get, but a `for` would stop at nil
+
+static int refuse_nil(lua_State *L, int results) {
+    if (results == 1 && lua_isnil(L, -1))
+        return luaL_error(L, "items() came upon a nil item, at which a 'for' "
+                             "would stop: use get()");
+    return results;
+}
+
+static int came_k(lua_State *L, int status, lua_KContext ctx) {
+    return refuse_nil(L, arrived_k(L, status, ctx));
+}
+
+static int next_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_woken(L, status);
+    return refuse_nil(L, take_or_wait(L, (neapL_queue *)ctx, came_k));
+}
+
 static int next_item(lua_State *L) {
-    check_queue(L);
-    lua_settop(L, QUEUE);
-    return neapL_begin(L, FOR_ITEMS, get_k);
+    return neapL_begin(L, (lua_KContext)check_get(L), next_k);
 }
 
 // for value in queue:items() do: until it is closed and drained
@@ -227,8 +255,8 @@ static int joined_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int join_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_queue *queue = (neapL_queue *)ctx;
     neapL_woken(L, status);
-    neapL_queue *queue = lua_touserdata(L, QUEUE);
     if (queue->unfinished == 0) return 0;
     neapL_task *task = neapL_waiting(L, NEAPL_JOIN);
     neap_task_wait(&task->core, &queue->joiners);
@@ -237,9 +265,7 @@ static int join_k(lua_State *L, int status, lua_KContext ctx) {
 
 // queue:join(): waits until every item put was task_done.
 static int queue_join(lua_State *L) {
-    check_queue(L);
-    lua_settop(L, QUEUE);
-    return neapL_begin(L, 0, join_k);
+    return neapL_begin(L, (lua_KContext)check_get(L), join_k);
 }
 
 // queue:task_done(): an item that was got has been dealt with.

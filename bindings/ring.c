@@ -36,14 +36,12 @@ static void grow(lua_State *L, int owner, neapL_ring *ring) {
     ring->size = size;
 }
 
-void neapL_ring_push(lua_State *L, int owner, neapL_ring *ring) {
-    assert(owner > 0 && ring->count <= ring->size);
+void neapL_ring_push(lua_State *L, int owner, neapL_ring *ring, int value) {
+    assert(owner > 0 && value > 0 && ring->count <= ring->size);
     if (ring->count == ring->size) grow(L, owner, ring);
     lua_getiuservalue(L, owner, 1);
-    lua_insert(L, -2);
-    lua_rawseti(L, -2, key_of(ring, ring->count));
-    lua_pop(L, 1);
-    ring->count++;
+    lua_pushvalue(L, value);
+    lua_rawseti(L, -2, key_of(ring, ring->count++));
 }
 
 void neapL_ring_pop(lua_State *L, int owner, neapL_ring *ring) {
@@ -53,7 +51,6 @@ void neapL_ring_pop(lua_State *L, int owner, neapL_ring *ring) {
     lua_rawgeti(L, -1, key);
     lua_pushnil(L);
     lua_rawseti(L, -3, key);
-    lua_remove(L, -2);
     ring->first = (size_t)key & (ring->size - 1);
     if (--ring->count == 0 && ring->size > SLOTS_KEPT)
         neapL_ring_clear(L, owner, ring);

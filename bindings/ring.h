@@ -23,11 +23,14 @@ typedef struct neapL_ring {
     size_t size;  // slots
 } neapL_ring;
 
-// Puts the value on top behind the others; `owner` is the userdata's index.
-// Where that raises, the ring is as it was. [-1, +0, m]
-void neapL_ring_push(lua_State *L, int owner, neapL_ring *ring);
+// Puts a copy of the value at index `value` behind the others; `owner` is the
+// userdata's index. Where that raises, the ring is as it was. Its table stays
+// on the stack: to take it away costs as much as to write to it, and a C
+// function need not. [-0, +1, m]
+void neapL_ring_push(lua_State *L, int owner, neapL_ring *ring, int value);
 
-// Takes the oldest out of a ring that is not empty. [-0, +1, -]
+// Takes the oldest out of a ring that is not empty, on top of its table.
+// [-0, +2, -]
 void neapL_ring_pop(lua_State *L, int owner, neapL_ring *ring);
 
 // Drops all values, and the table. [-0, +0, -]

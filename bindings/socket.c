@@ -138,13 +138,14 @@ static int socket_sockname(lua_State *L) { return push_end(L, false); }
 // sock:peername(): the same of the other end
 static int socket_peername(lua_State *L) { return push_end(L, true); }
 
-// Pushes "" or " to 127.0.0.1:80".
+// Pushes " 127.0.0.1:80" or, of the peer, " to 127.0.0.1:80"; or "".
 static void push_part(lua_State *L, const neapL_socket *sock, bool peer) {
     neapL_address name;
     neapL_clearaddress(&name);
     int rc = neap_sys_getname(sock->fd.number, peer, &name.any, &name.size);
-    if (rc < 0) lua_pushliteral(L, "");
-    else lua_pushfstring(L, peer ? " to %s" : " %s", neapL_pushname(L, &name));
+    const char *words = rc < 0 ? "" : neapL_pushname(L, &name);
+    if (!*words) lua_pushliteral(L, "");
+    else lua_pushfstring(L, peer ? " to %s" : " %s", words);
 }
 
 // "<Socket 7 127.0.0.1:4000 to 127.0.0.1:80>"

@@ -6,8 +6,8 @@
 // coroutine itself always returns: it is used again without a reset.
 //
 // The coroutine's stack begins with the Task, which anchors it, and the function
-// that spawned it, whose chunk name `source` points into; no table is written
-// when a task is spawned. The Task is found there again when somebody asks.
+// that spawned it; no table is written when a task is spawned. Both are found
+// there again when somebody asks.
 #include "bindings/task.h"
 
 #include <assert.h>
@@ -44,27 +44,22 @@ static void switch_gc(lua_State *L, neap_runtime *rt) {
     if (mode != LUA_GCGEN) lua_gc(L, mode, 0, 0, 0); // the script chose one
 }
 
-// Who called spawn: the function goes to co, its line and chunk to the task.
+// Who called spawn: the function goes to co, the line to the task.
 static void note_site(lua_State *L, lua_State *co, neapL_task *task) {
     lua_Debug ar;
-    int level = 1;
     task->line = -1;
-    while (lua_getstack(L, level++, &ar)) {
-        lua_getinfo(L, "Slf", &ar);
-        task->source = ar.source;
+    for (int level = 1; level <= SITE_DEPTH_MAX; level++) {
+        if (!lua_getstack(L, level, &ar)) break;
+        lua_getinfo(L, "lf", &ar);
+        lua_xmove(L, co, 1);
         task->line = ar.currentline;
-        if (ar.currentline >= 0 || level > SITE_DEPTH_MAX) {
-            lua_xmove(L, co, 1);
-            return;
-        }
-        lua_pop(L, 1); // a C function, such as pcall
+        if (ar.currentline >= 0) return;
+        lua_pop(co, 1); // a C function, such as pcall
     }
-    task->source = NULL;
     lua_pushnil(co);
 }
 
 static void enter_group(neapL_task *task, neapL_group *group) {
-    task->group = group;
     group->live++;
     neap_scope_open(&task->scope, &group->scope, &task->core);
     task->core.inner = &task->scope;
@@ -73,12 +68,12 @@ static void enter_group(neapL_task *task, neapL_group *group) {
 static int run_body(lua_State *L);
 
 static neapL_task *birth(lua_State *L, neap_runtime *rt) {
-    neapL_task *task = neapL_new(L, &neapL_task_type, 2);
+    neapL_task *task = neapL_new(L, &neapL_task_type, 1);
     neap_list_init(&task->future.line);
     neap_task_init(&task->core, &rt->loop, NEAPL_TASK);
     task->co = neapL_thread_take(L, rt, &task->row);
     if (neap_task_reserve(&task->core) < 0) {
-        neapL_thread_give(rt, task->row, false);
+        neapL_thread_give(rt, task->co, task->row, false);
         luaL_error(L, "not enough memory");
     }
     task->id = ++rt->last_id;
@@ -92,7 +87,7 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
     lua_State *co = task->co;
     if (!lua_checkstack(co, nargs + LUA_MINSTACK)) {
         neap_task_term(&task->core);
-        neapL_thread_give(rt, task->row, false);
+        neapL_thread_give(rt, task->co, task->row, false);
         luaL_error(L, "too many arguments");
     }
     lua_insert(L, -(nargs + 2));
@@ -111,7 +106,7 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
 // ---- finding its userdata
 
 // Level numbers are counted from the top; the first function is the last one.
-static void push_bottom(lua_State *co) {
+static void push_bottom(lua_State *co, int place) {
     lua_Debug ar;
     int level = 1;
     while (lua_getstack(co, level, &ar)) level *= 2;
@@ -122,18 +117,30 @@ static void push_bottom(lua_State *co) {
         else level = middle;
     }
     lua_getstack(co, least, &ar);
-    const char *name = lua_getlocal(co, &ar, SELF);
+    const char *name = lua_getlocal(co, &ar, place);
     assert(name);
     (void)name;
 }
 
-void neapL_task_push(lua_State *L, neapL_task *task) {
+static void push_from(lua_State *L, const neapL_task *task, int place) {
     lua_State *co = task->co;
     assert(co);
-    if (task->future.started) push_bottom(co);
-    else lua_pushvalue(co, SELF + 1); // run_body stands below
+    if (task->future.started) push_bottom(co, place);
+    else lua_pushvalue(co, place + 1); // run_body stands below
     if (co != L) lua_xmove(co, L, 1);
+}
+
+void neapL_task_push(lua_State *L, neapL_task *task) {
+    push_from(L, task, SELF);
     assert(lua_touserdata(L, -1) == task);
+}
+
+const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
+    lua_Debug ar;
+    push_from(L, task, SITE);
+    if (!lua_isfunction(L, -1)) return NULL; // nil
+    lua_getinfo(L, ">S", &ar);
+    return lua_pushfstring(L, "%s:%d", ar.short_src, task->line);
 }
 
 // ---- end
@@ -143,7 +150,7 @@ void neapL_task_push(lua_State *L, neapL_task *task) {
 static bool is_own_cancel(lua_State *L, neapL_task *task, int index) {
     bool own = false;
     if (task->future.cancelling) {
-        lua_getiuservalue(L, index, 1);
+        neapL_getvalue(L, index);
         own = lua_rawequal(L, -1, -2);
         lua_pop(L, 1);
     }
@@ -167,12 +174,12 @@ static void leave(neap_runtime *rt, neapL_task *task) {
     neap_task_term(&task->core);
     if (task->future.unawaited)
         neap_list_append(&rt->failed, &task->core.link);
+    neapL_group *group = neapL_group_of(task);
     neap_scope_close(&task->scope);
-    if (task->group->main == task) task->group->main = NULL;
+    if (group->main == task) group->main = NULL;
     rt->alive--;
-    neapL_group_leave(task->group, task->future.daemon);
+    neapL_group_leave(group, task->future.daemon);
     task->co = NULL;
-    task->source = NULL;
 }
 
 // Ends the task with the error on top of L, which is popped.
@@ -234,9 +241,9 @@ void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
         uint32_t row = task->row;
         bool reuse = !task->future.exposed;
         leave(rt, task);
-        neapL_thread_give(rt, row, reuse);
+        neapL_thread_give(rt, co, row, reuse);
     } else if (status != LUA_YIELD) die(rt, task);
-    else if (!neapL_is_waiting(co) || task->core.state == NEAP_TASK_RUNNING) {
+    else if (task->core.state == NEAP_TASK_RUNNING) { // it waits for nothing
         lua_pushliteral(co, "attempt to yield to the scheduler "
                             "(a coroutine.yield that neap did not replace)");
         die(rt, task);
@@ -253,7 +260,7 @@ void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
     if (neapL_is_pending(&task->future)) fail(L, task, -2);
     else lua_pop(L, 1);
     leave(rt, task);
-    neapL_thread_give(rt, row, false);
+    neapL_thread_give(rt, co, row, false);
     lua_pop(L, 1);
 }
 
@@ -285,7 +292,7 @@ bool neapL_task_cancel(lua_State *L, neapL_task *task) {
     neapL_task_push(L, task);
     lua_insert(L, -2);
     neapL_pushcancel(L, -2);
-    lua_setiuservalue(L, -2, 1);
+    neapL_setvalue(L, -2);
     lua_pop(L, 1);
     task->future.cancelling = true;
     neap_scope_cancel(&task->scope);
@@ -303,7 +310,7 @@ void neapL_push_cancelled(lua_State *L, neapL_task *task) {
         return;
     }
     neapL_task_push(L, NEAPL_CORE_TASK(found->task));
-    lua_getiuservalue(L, -1, 1);
+    neapL_getvalue(L, -1);
     lua_remove(L, -2);
 }
 

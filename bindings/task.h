@@ -5,9 +5,9 @@
 // Task is a Future whose value a coroutine brings. A group is the scope and the
 // count of the tasks that somebody owns: a run's, or a neap.group's.
 //
-// User values of a Task or Future: 1, what it ended with (shape says how); while
-// it is pending, the Cancelled that awaits it. 2, a table of rare things, or nil:
-// name, traceback, spawned_at, callbacks.
+// The user value of a Task or Future is what it ended with (shape says how); while
+// it is pending, the Cancelled that awaits it. Rare things (name, traceback,
+// spawned_at, callbacks) go to a table beside it: neapL_setextra.
 //
 // Lifetime: a pending Task is anchored on its coroutine's stack, and that in the
 // runtime's thread table. There is no __gc.
@@ -23,7 +23,7 @@ typedef enum neapL_state {
     NEAPL_CANCELLED
 } neapL_state;
 
-typedef enum neapL_shape { // how user value 1 holds the results
+typedef enum neapL_shape { // how the user value holds the results
     NEAPL_NONE,            // there are none
     NEAPL_ONE,             // it is the result, or the error
     NEAPL_MANY             // a table of them with n
@@ -39,7 +39,8 @@ struct neapL_future {
     bool seen : 1;       // its error was looked at, or somebody waited
     bool unawaited : 1;  // it stands in the runtime's list of failed tasks
     bool reported : 1;   // its error was, and counted as unseen
-    bool cancelling : 1; // user value 1 holds a Cancelled
+    bool boxed : 1;      // the user value is a table: see neapL_setextra
+    bool cancelling : 1; // the value is the Cancelled of its own cancel
     bool exposed : 1;    // its coroutine got out: not to be used again
     bool daemon : 1;     // does not keep its group alive
     bool hosted : 1;     // a host waits for it (neap_spawn's done)
@@ -51,11 +52,9 @@ struct neapL_task {
     neap_scope scope;   // its own scope
     lua_State *co;      // where it runs; NULL once it has ended
     lua_State *at;      // the coroutine, of those it resumed, in which it waits
-    neapL_group *group; // who owns it
-    const char *source; // spawn site: chunk name, valid while pending
     uint64_t id;        // in order of spawning, from 1
     uint32_t row;       // of its coroutine in the thread table
-    int line;           // spawn site: line, -1 unknown
+    int line;           // of the call that spawned it; -1: unknown
 };
 
 // Owned by whoever opened it; freed when it was left and all its tasks ended.
@@ -77,6 +76,11 @@ extern const neapL_type neapL_future_type, neapL_task_type;
 #define NEAPL_CORE_TASK(ptr) NEAP_OWNER(ptr, neapL_task, core)
 
 // ---- groups (group.c)
+
+// Who owns a task that has not ended: its scope stands beneath the group's.
+static inline neapL_group *neapL_group_of(const neapL_task *task) {
+    return NEAP_OWNER(task->scope.parent, neapL_group, scope);
+}
 
 // Opens a group beneath `parent`, owned by a task (NULL: none). NULL: no memory.
 neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
@@ -174,8 +178,12 @@ int neapL_future_results(lua_State *L, int index);
 // Its error was looked at.
 void neapL_future_see(neap_runtime *rt, neapL_future *future);
 
-// The table of rare things: pushes field `key` (nil: none); sets it to the value
-// on top.
+// The value of the future at `index`: pushes it; sets it to what is on top.
+void neapL_getvalue(lua_State *L, int index); // [-0, +1, -]
+void neapL_setvalue(lua_State *L, int index); // [-1, +0, -]
+
+// A rare thing: pushes field `key` (or nil); sets it to what is on top.
+// [-0, +1, m] [-1, +0, m]
 int neapL_getextra(lua_State *L, int index, const char *key);
 void neapL_setextra(lua_State *L, int index, const char *key);
 

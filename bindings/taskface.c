@@ -4,32 +4,10 @@
 // The methods that a Task shares with a Future are in future.c.
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bindings/task.h"
 
 // ---- in words
-
-// A chunk name as error messages show it; pushed.
-static const char *push_chunk(lua_State *L, const char *source) {
-    if (*source == '@' || *source == '=') return lua_pushstring(L, source + 1);
-    const char *end = strchr(source, '\n');
-    lua_pushlstring(L, source, end ? (size_t)(end - source) : strlen(source));
-    const char *shown = lua_pushfstring(L, "[string \"%s%s\"]",
-                                        lua_tostring(L, -1), end ? "..." : "");
-    lua_remove(L, -2);
-    return shown;
-}
-
-const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
-    if (!task->source) return lua_pushnil(L), NULL;
-    push_chunk(L, task->source);
-    if (task->line > 0) {
-        lua_pushfstring(L, "%s:%d", lua_tostring(L, -1), task->line);
-        lua_remove(L, -2);
-    }
-    return lua_tostring(L, -1);
-}
 
 // Where its code stands now; before it began, where it was spawned.
 static const char *push_place(lua_State *L, const neapL_task *task) {
@@ -95,7 +73,7 @@ static int spawn(lua_State *L) {
     if (fn == 1) return 1;
     if (has_option(L, "daemon") && lua_toboolean(L, -1)) {
         task->future.daemon = true;
-        task->group->daemons++;
+        neapL_group_of(task)->daemons++;
     }
     lua_pop(L, 1);
     if (has_option(L, "name")) {
@@ -153,7 +131,7 @@ static int task_name(lua_State *L) {
         luaL_tolstring(L, 2, NULL);
         neapL_setextra(L, 1, "name");
     }
-    if (neapL_getextra(L, 1, "name") == LUA_TNIL) lua_pushnil(L);
+    neapL_getextra(L, 1, "name");
     return 1;
 }
 
@@ -162,7 +140,7 @@ static int task_traceback(lua_State *L) {
     neapL_task *task = neapL_check(L, 1, &neapL_task_type);
     neapL_future_see(neapL_rt(L), &task->future);
     if (neapL_is_pending(&task->future)) luaL_traceback(L, task->co, NULL, 0);
-    else if (neapL_getextra(L, 1, "traceback") == LUA_TNIL) lua_pushnil(L);
+    else neapL_getextra(L, 1, "traceback");
     return 1;
 }
 

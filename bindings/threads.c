@@ -5,91 +5,64 @@
 // it), or whose stack grew large (generational collection never shrinks one).
 // Idle ones are traversed by every collection: their number is bounded.
 //
-// Invariant: row r of the anchors table, 1-based, holds rows[r - 1].co.
+// Invariant: row r of the table of anchors, 1-based, holds a coroutine, or, as an
+// integer, the next free row (0: none).
 #include "bindings/threads.h"
 
 #include <assert.h>
 
 enum {
-    ROWS_MIN = 64,   // rows of the first table
-    IDLE_MAX = 1024, // coroutines kept: 1.1 KB each
-    USES_MAX = 64,   // where a host allocates, big stacks go unseen: retire
-    NO_ROW = UINT32_MAX
+    IDLE_MIN = 16,   // room for idle coroutines at first
+    IDLE_MAX = 1024 // coroutines kept: 1.1 KB each
 };
 
-struct neapL_thread {
-    lua_State *co;  // NULL: the row is free
-    uint32_t uses;  // tasks that ran in it
-    uint32_t next;  // free rows: the next one
+struct neapL_thread { // an idle one
+    lua_State *co;
+    uint32_t row; // where it is anchored
 };
 
 void neapL_threads_init(lua_State *L, neap_runtime *rt) {
-    rt->threads = (neapL_threads){.free_row = NO_ROW};
+    rt->threads = (neapL_threads){.free_row = 0};
     lua_newtable(L);
     rt->threads.anchors = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void neapL_threads_term(neap_runtime *rt) {
     neapL_threads *threads = &rt->threads;
-    neap_alloc_free(&rt->alloc, threads->rows,
-                    threads->size * sizeof *threads->rows);
     neap_alloc_free(&rt->alloc, threads->idle,
                     threads->size * sizeof *threads->idle);
-    *threads = (neapL_threads){.free_row = NO_ROW, .anchors = threads->anchors};
+    *threads = (neapL_threads){.anchors = threads->anchors};
 }
 
-static void grow(lua_State *L, neap_runtime *rt) {
-    neapL_threads *threads = &rt->threads;
-    uint32_t old = threads->size, size = old ? old * 2 : ROWS_MIN;
-    struct neapL_thread *rows =
-        neap_alloc_array(&rt->alloc, threads->rows, old, size, sizeof *rows);
-    if (rows) threads->rows = rows;
-    uint32_t *idle = neap_alloc_array(&rt->alloc, threads->idle, old, size,
-                                      sizeof *idle);
-    if (idle) threads->idle = idle;
-    if (!rows || !idle) luaL_error(L, "not enough memory");
-    threads->size = size;
-}
-
-static uint32_t take_row(lua_State *L, neap_runtime *rt) {
-    neapL_threads *threads = &rt->threads;
-    uint32_t row = threads->free_row;
-    if (row != NO_ROW) return threads->free_row = threads->rows[row].next, row;
-    if (threads->count == threads->size) grow(L, rt);
-    return threads->count++;
-}
-
-static void free_row(neapL_threads *threads, uint32_t row) {
-    assert(row < threads->count);
-    threads->rows[row].co = NULL;
-    threads->rows[row].next = threads->free_row;
-    threads->free_row = row;
-}
-
-// A row that was taken goes back if the coroutine cannot be made or anchored.
-static lua_State *make(lua_State *L, neap_runtime *rt, uint32_t *row) {
-    neapL_threads *threads = &rt->threads;
+// Anchors the coroutine on top of L, which is popped: its row.
+static uint32_t anchor(lua_State *L, neapL_threads *threads) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, threads->anchors);
-    lua_State *co = lua_newthread(L);
-    *row = take_row(L, rt);
-    free_row(threads, *row); // so that an error in the next line loses nothing
-    lua_rawseti(L, -2, (lua_Integer)*row + 1);
-    *row = take_row(L, rt);
+    lua_insert(L, -2);
+    uint32_t row = threads->free_row, next = 0;
+    if (row) {
+        lua_rawgeti(L, -2, row);
+        next = (uint32_t)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+    } else row = threads->count + 1;
+    lua_rawseti(L, -2, row);
     lua_pop(L, 1);
-    threads->rows[*row].co = co;
-    threads->rows[*row].uses = 0;
-    lua_sethook(co, NULL, 0, 0); // lua_newthread copied L's
-    return co;
+    if (threads->free_row) threads->free_row = next;
+    else threads->count++; // not before nothing can fail any more
+    return row;
 }
 
 lua_State *neapL_thread_take(lua_State *L, neap_runtime *rt, uint32_t *row) {
     neapL_threads *threads = &rt->threads;
     lua_State *co;
     if (threads->idle_count > 0) {
-        *row = threads->idle[--threads->idle_count];
-        co = threads->rows[*row].co;
-    } else co = make(L, rt, row);
-    threads->rows[*row].uses++;
+        struct neapL_thread *idle = &threads->idle[--threads->idle_count];
+        co = idle->co;
+        *row = idle->row;
+    } else {
+        co = lua_newthread(L);
+        lua_sethook(co, NULL, 0, 0); // lua_newthread copied L's
+        *row = anchor(L, threads);
+    }
     if (lua_gethook(L) && !rt->interruption.hooked) // as coroutine.create does
         lua_sethook(co, lua_gethook(L), lua_gethookmask(L),
                     lua_gethookcount(L));
@@ -99,22 +72,34 @@ lua_State *neapL_thread_take(lua_State *L, neap_runtime *rt, uint32_t *row) {
 static void drop(neap_runtime *rt, uint32_t row) {
     lua_State *L = rt->turner;
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->threads.anchors);
-    lua_pushnil(L);
-    lua_rawseti(L, -2, (lua_Integer)row + 1);
+    lua_pushinteger(L, rt->threads.free_row);
+    lua_rawseti(L, -2, row);
     lua_pop(L, 1);
-    free_row(&rt->threads, row);
+    rt->threads.free_row = row;
 }
 
-void neapL_thread_give(neap_runtime *rt, uint32_t row, bool reuse) {
+// Room for one more idle coroutine; false: enough of them, or no memory.
+static bool has_room(neap_runtime *rt) {
     neapL_threads *threads = &rt->threads;
-    struct neapL_thread *thread = &threads->rows[row];
-    assert(thread->co);
-    if (rt->host_allocates && thread->uses >= USES_MAX) reuse = false;
-    lua_settop(thread->co, 0);
-    if (!reuse || threads->idle_count >= IDLE_MAX) {
+    if (threads->idle_count < threads->size) return true;
+    uint32_t size = threads->size ? threads->size * 2 : IDLE_MIN;
+    if (size > IDLE_MAX) return false;
+    struct neapL_thread *idle = neap_alloc_array(
+        &rt->alloc, threads->idle, threads->size, size, sizeof *idle);
+    if (!idle) return false;
+    threads->idle = idle;
+    threads->size = size;
+    return true;
+}
+
+void neapL_thread_give(neap_runtime *rt, lua_State *co, uint32_t row,
+                       bool reuse) {
+    neapL_threads *threads = &rt->threads;
+    lua_settop(co, 0);
+    if (!reuse || !has_room(rt)) {
         drop(rt, row);
         return;
     }
-    if (lua_gethook(thread->co)) lua_sethook(thread->co, NULL, 0, 0);
-    threads->idle[threads->idle_count++] = row;
+    if (lua_gethook(co)) lua_sethook(co, NULL, 0, 0);
+    threads->idle[threads->idle_count++] = (struct neapL_thread){co, row};
 }

@@ -14,7 +14,8 @@
 lua_State *neapL_thread_take(lua_State *L, neap_runtime *rt, uint32_t *row);
 
 // Gives it back; without `reuse` it is left to the collector.
-void neapL_thread_give(neap_runtime *rt, uint32_t row, bool reuse);
+void neapL_thread_give(neap_runtime *rt, lua_State *co, uint32_t row,
+                       bool reuse);
 
 void neapL_threads_init(lua_State *L, neap_runtime *rt); // [-0, +0, m]
 void neapL_threads_term(neap_runtime *rt);

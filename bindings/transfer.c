@@ -216,6 +216,16 @@ static int take(neapL_socket *listener, neapL_address *peer) {
     return number;
 }
 
+// The next in line may try, if there is something to try for: woken in vain it
+// would lose its place. The kernel is asked only while somebody waits.
+static void pass_on(neapL_socket *listener) {
+    neap_fd *fd = &listener->fd;
+    bool waited = !neap_list_empty(&fd->line[NEAP_IN]);
+    if (waited && fd->latch[NEAP_IN] && !neap_sys_ready(fd->number, false))
+        fd->latch[NEAP_IN] = false;
+    neap_fd_pass(fd, NEAP_IN);
+}
+
 enum { FRESH, WAITED }; // ctx of accept_k
 
 // Who comes anew stands behind those who wait or were just woken.
@@ -237,7 +247,7 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
     if (number >= 0)
         number = neapL_socket_open(lua_touserdata(L, PEER), neapL_rt(L), number,
                                    NEAP_FD_STREAM);
-    neap_fd_pass(&listener->fd, NEAP_IN);
+    pass_on(listener);
     if (number < 0) return neapL_fail(L, number, "accept");
     return 1 + neapL_pushaddress(L, &peer);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "core/clock.h"
+#include "core/list.h"
 
 enum {
     ARITY = 4,
@@ -88,7 +89,7 @@ void neap_heap_term(neap_heap *heap) {
 
 // Copies the given-out ids into `rows`, numbering them anew without gaps.
 static void renumber(const neap_heap *heap, neap_heap *rows) {
-    for (uint32_t id = 0; id < heap->size; id++) {
+    for (uint32_t id = 0; id < heap->used; id++) {
         neap_timer *timer = heap->timers[id];
         if (!timer) continue;
         timer->id = rows->reserved++;
@@ -98,17 +99,9 @@ static void renumber(const neap_heap *heap, neap_heap *rows) {
     }
     for (uint32_t slot = 0; slot < heap->count; slot++)
         rows->items[slot] = heap->items[slot];
+    rows->used = rows->reserved;
     rows->count = heap->count;
     rows->sequence = heap->sequence;
-}
-
-static void chain_free(neap_heap *heap) {
-    heap->free_id = no_id;
-    for (uint32_t id = heap->size; id-- > heap->reserved;) {
-        heap->timers[id] = NULL;
-        heap->slots[id] = heap->free_id;
-        heap->free_id = id;
-    }
 }
 
 // New arrays of `size` rows, which must hold what is reserved.
@@ -124,21 +117,26 @@ static int resize(neap_heap *heap, uint32_t size) {
     renumber(heap, &rows);
     free_rows(heap, heap->size);
     *heap = rows;
-    chain_free(heap);
     return 0;
+}
+
+static int grow(neap_heap *heap) {
+    assert(heap->used == heap->size);
+    uint32_t size = heap->size ? heap->size * 2 : ROWS_MIN;
+    return size < heap->size ? -ENOMEM : resize(heap, size); // 2^32 timers
 }
 
 int neap_heap_reserve(neap_heap *heap, neap_timer *timer) {
     assert(!timer->reserved && !timer->armed);
-    if (heap->free_id == no_id) {
-        uint32_t size = heap->size ? heap->size * 2 : ROWS_MIN;
-        if (size < heap->size) return -ENOMEM; // 2^32 timers
-        int rc = resize(heap, size);
+    if (heap->free_id != no_id) {
+        timer->id = heap->free_id;
+        heap->free_id = heap->slots[timer->id];
+    } else {
+        int rc = heap->used == heap->size ? grow(heap) : 0;
         if (rc < 0) return rc;
+        timer->id = heap->used++;
     }
-    timer->id = heap->free_id;
     timer->reserved = true;
-    heap->free_id = heap->slots[timer->id];
     heap->timers[timer->id] = timer;
     heap->reserved++;
     return 0;
@@ -179,8 +177,10 @@ int64_t neap_heap_due(const neap_heap *heap) {
 neap_timer *neap_heap_expire(neap_heap *heap, int64_t now_ns) {
     if (heap->count == 0 || heap->items[0].deadline_ns > now_ns) return NULL;
     neap_timer *timer = heap->timers[heap->items[0].id];
+    NEAP_PREFETCH(timer); // it comes while the hole is being closed
+    close_hole(heap, 0);
     assert(timer->armed);
-    neap_heap_disarm(heap, timer);
+    timer->armed = false;
     return timer;
 }
 

@@ -35,12 +35,13 @@ typedef struct neap_heap_item {
 typedef struct neap_heap {
     const neap_alloc *alloc;
     neap_heap_item *items; // the heap proper
-    neap_timer **timers;   // by id: the timer, NULL where the id is free
+    neap_timer **timers;   // by id below used: the timer, NULL: it is free
     uint32_t *slots;       // by id: index in items; free: the next free id
     uint32_t size;         // rows of each of the three arrays
     uint32_t count;        // items that are armed
     uint32_t reserved;     // ids that are given out
-    uint32_t free_id;      // first of the chain of free ids
+    uint32_t used;         // ids that ever were; what is above is untouched
+    uint32_t free_id;      // first of the chain of free ones among them
     uint32_t sequence;     // of the next arming
 } neap_heap;
 

@@ -23,6 +23,13 @@ typedef neap_link neap_list; // the head: next is the first, prev the last
 #define NEAP_OWNER(link, type, field)                                         \
     ((type *)(void *)((char *)(link)-offsetof(type, field)))
 
+// What will be touched soon; only a hint.
+#if defined(__GNUC__)
+#define NEAP_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define NEAP_PREFETCH(address) ((void)(address))
+#endif
+
 static inline void neap_list_init(neap_list *list) {
     list->next = list->prev = list;
 }
