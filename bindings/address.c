@@ -53,6 +53,8 @@ static bool read_path(const char *path, neapL_address *address) {
     return true;
 }
 
+// Four decimal numbers; the short and octal forms of inet_aton mean different
+// things to different programs, and are names to us.
 static bool read_v4(const char *host, neapL_address *address) {
     memset(address, 0, sizeof *address);
     address->size = sizeof address->v4;
@@ -69,6 +71,7 @@ static uint32_t read_scope(const char *scope) {
     return index || !*end ? (uint32_t)number : 0;
 }
 
+// Any form of RFC 4291, and behind a % the interface of a link-local one.
 static bool read_v6(const char *host, neapL_address *address) {
     char digits[INET6_ADDRSTRLEN];
     const char *percent = strchr(host, '%');
@@ -96,6 +99,7 @@ static bool read_host(const char *host, int nth, neapL_address *address) {
     return read_v4(literal, address) || read_v6(literal, address);
 }
 
+// The port is in range: neapL_checkaddress saw to it.
 bool neapL_getaddress(lua_State *L, int nth, neapL_address *address) {
     const char *host = lua_tostring(L, HOST);
     if (nth > (strcmp(host, "localhost") == 0)) return false;
@@ -109,6 +113,8 @@ bool neapL_getaddress(lua_State *L, int nth, neapL_address *address) {
 
 // ---- checking
 
+// What no host or port can be raises; what might be one tomorrow (a name, a
+// path for a kernel with longer ones) is a failure and no misuse.
 static void check_host(lua_State *L) {
     size_t length;
     const char *host = luaL_checklstring(L, HOST, &length);
@@ -116,8 +122,7 @@ static void check_host(lua_State *L) {
     bool local = neapL_is_unix(L);
     luaL_argcheck(L, !local || length > PREFIX_SIZE, HOST, "path is empty");
     if (local) return;
-    luaL_argcheck(L, length <= HOST_MAX, HOST,
-                  "host is longer than 255 bytes");
+    luaL_argcheck(L, length <= HOST_MAX, HOST, "host is longer than 255 bytes");
     lua_Integer port = luaL_checkinteger(L, PORT);
     luaL_argcheck(L, 0 <= port && port <= PORT_MAX, PORT,
                   "port is not from 0 to 65535");
@@ -155,6 +160,8 @@ const char *neapL_pushtarget(lua_State *L) {
 
 // ---- writing
 
+// The kernel counts in `size` the zero byte that ends a path, and everything
+// in an abstract name.
 static void push_path(lua_State *L, const neapL_address *address) {
     const char *path = address->local.sun_path;
     size_t room = address->size > PATH_OFFSET ? address->size - PATH_OFFSET : 0;

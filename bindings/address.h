@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Address: host and port in Lua, a path, a sockaddr in the kernel.
 //
-// Literals only ("127.0.0.1", "::1", "fe80::1%eth0"), "localhost", "" or "*" for
-// any interface, and "unix:/path" or "unix:@abstract" in place of both. Nothing
-// here asks a resolver, so nothing here can block.
+// Literals only ("127.0.0.1", "::1", "fe80::1%eth0"), "localhost", "" or "*"
+// for any interface, and "unix:/path" or "unix:@abstract" in place of both.
+// Nothing here asks a resolver, so nothing here can block.
 #ifndef NEAP_BINDINGS_ADDRESS_H
 #define NEAP_BINDINGS_ADDRESS_H
 

@@ -136,18 +136,13 @@ static int refuse(lua_State *L, neap_runtime *rt) {
 
 // ---- waiting
 
-static bool may_wait(lua_State *L, const neap_runtime *rt) {
-    bool blocked = rt->link && rt->link->blocked;
-    return rt->task && L == rt->running && !blocked && !rt->closing &&
-           lua_isyieldable(L);
-}
-
 neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
     neap_runtime *rt = neapL_rt(L);
-    if (!may_wait(L, rt)) return refuse(L, rt), NULL;
-    rt->task->future.doing = (uint8_t)doing;
-    rt->task->at = L;
-    return rt->task;
+    if (L != rt->waitable || !lua_isyieldable(L)) return refuse(L, rt), NULL;
+    neapL_task *task = rt->task;
+    task->future.doing = (uint8_t)doing;
+    task->at = L;
+    return task;
 }
 
 int neapL_suspend(lua_State *L, lua_KContext ctx, lua_KFunction k) {
@@ -161,8 +156,8 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
     if (!task) return k(L, LUA_OK, ctx);
     bool cancelled = task->core.inner->effective;
     if (!cancelled && ++rt->quick < QUICK_MAX) return k(L, LUA_OK, ctx);
-    if (!may_wait(L, rt)) return k(L, LUA_OK, ctx);
-    task->future.doing = NEAPL_YIELD;
+    if (L != rt->waitable || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
+    neapL_waiting(L, NEAPL_YIELD);
     neap_task_ready(&task->core,
                     cancelled ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
     return neapL_suspend(L, ctx, k);
@@ -193,15 +188,16 @@ neap_wake neapL_woken(lua_State *L, int status) {
 
 int neapL_resume(lua_State *L, lua_State *co, int nargs, int *count) {
     neap_runtime *rt = neapL_rt(L);
-    lua_State *running = rt->running;
+    lua_State *running = rt->running, *waitable = rt->waitable;
     neapL_link link = {.L = L, .up = rt->link};
-    bool outer = link.up && link.up->blocked;
-    link.blocked = outer || L != running || !lua_isyieldable(L);
+    bool passes = L == waitable && lua_isyieldable(L);
     rt->link = &link;
     rt->running = co;
+    rt->waitable = passes ? co : NULL;
     if (rt->interruption.pending) neapL_interrupt_running(rt);
     int status = lua_resume(co, L, nargs, count);
     rt->running = running;
+    rt->waitable = waitable;
     rt->link = link.up;
     return status;
 }

@@ -40,8 +40,7 @@ static int begin(lua_State *L, neapL_socket *sock,
         rc = neap_sys_setopt(number, IPPROTO_TCP, TCP_NODELAY, 1);
     if (rc == 0) rc = neap_sys_connect(number, &address->any, address->size);
     if (rc < 0 && rc != -EINPROGRESS) return neap_sys_close(number), rc;
-    int opened =
-        neapL_socket_open(sock, neapL_rt(L), number, NEAP_FD_STREAM);
+    int opened = neapL_socket_open(sock, neapL_rt(L), number, NEAP_FD_STREAM);
     return opened < 0 ? opened : rc;
 }
 

@@ -27,6 +27,7 @@ typedef struct turning {
 static void turn_once(turning *turns, lua_State *L) {
     neap_runtime *rt = turns->rt;
     turns->rc = neap_loop_turn(&rt->loop, turns->limit_ns);
+    neapL_leave_slice(rt);
     if (rt->interruption.pending) neapL_interrupt_loop(rt, L);
     neapL_report_failed(rt);
 }
@@ -48,9 +49,7 @@ static int turn_body(lua_State *L) {
 // An error came over the scheduler; it is on top of L.
 static void recover(neap_runtime *rt, lua_State *L) {
     neap_task *core = rt->loop.in_turn ? neap_loop_abandon(&rt->loop) : NULL;
-    rt->task = NULL;
-    rt->running = NULL;
-    rt->link = NULL;
+    neapL_leave_slice(rt);
     rt->unwinding = NULL;
     rt->callback_group_id = 0;
     if (core && core->kind == NEAPL_TASK)

@@ -20,6 +20,7 @@ static void close_state(lua_State *L, neap_runtime *rt) {
     lua_State *state = rt->L;
     neapL_task *task = rt->task;
     rt->closing = true;
+    rt->waitable = NULL;
     if (task) {
         neapL_unwind(L, L, who);
         for (; link; link = link->up) neapL_unwind(L, link->L, who);

@@ -2,8 +2,8 @@
 // Listen: Sockets that need nobody's answer: listen, socketpair, socket(fd).
 //
 // The Socket is made before its descriptor, so that nothing can raise while a
-// descriptor has no owner. On every way that ends in a failure the descriptor is
-// closed before the failure is told.
+// descriptor has no owner. Where a step fails, the descriptor is closed before
+// the failure is told.
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>

@@ -27,10 +27,7 @@ static const neapL_module *find_module(const char *name) {
 static int search_stdlib(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     const neapL_module *module = find_module(name);
-    if (!module) {
-        lua_pushfstring(L, "no module '%s' in neap's library", name);
-        return 1;
-    }
+    if (!module) return 0; // and nothing to say: the message stays Lua's
     const char *chunk = lua_pushfstring(L, "=[%s]", name);
     if (luaL_loadbufferx(L, module->source, module->length, chunk, "t"))
         return lua_error(L);

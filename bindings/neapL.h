@@ -34,6 +34,13 @@
 #include "core/clock.h"
 #include "core/loop.h"
 
+// Kept out of the way of what is called for each switch.
+#if defined(__GNUC__)
+#define NEAPL_SELDOM __attribute__((cold, noinline))
+#else
+#define NEAPL_SELDOM
+#endif
+
 // ---- types that Lua sees
 
 // A userdata's first word is the address of its type: that is the check.
@@ -119,7 +126,6 @@ typedef struct neapL_interruption {
 typedef struct neapL_link {
     lua_State *L;           // who resumes
     struct neapL_link *up;  // who resumes that one; NULL: the loop does
-    bool blocked;           // a wait cannot pass through here
 } neapL_link;
 
 struct neap_runtime {
@@ -135,6 +141,7 @@ struct neap_runtime {
 
     // the border
     lua_State *running;      // innermost coroutine that we resumed
+    lua_State *waitable;     // the same, where a wait can pass to the loop
     neapL_task *task;        // whose slice it is; NULL: none, or a callback's
     neapL_link *link;        // who resumed it; NULL: the loop
     const char *unwinding;   // "coroutine.wrap": it closes what cannot wait
@@ -192,6 +199,13 @@ neapL_task *neapL_waiting(lua_State *L, neapL_doing doing);
 
 // Suspends until the task is woken, then calls `k`. As a return value only.
 int neapL_suspend(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+// No coroutine of ours runs any more.
+static inline void neapL_leave_slice(neap_runtime *rt) {
+    rt->task = NULL;
+    rt->running = rt->waitable = NULL;
+    rt->link = NULL;
+}
 
 // The task whose code runs in L, or NULL (in callbacks, or none runs).
 neapL_task *neapL_current(lua_State *L);

@@ -30,15 +30,19 @@ neap_runtime *neapL_find(lua_State *L) {
     return rt;
 }
 
+NEAPL_SELDOM
+static void resume_other(neap_runtime *rt, neap_task *task) {
+    neapL_leave_slice(rt);
+    if (task->kind == NEAPL_CALLBACK) neapL_callback_slice(rt, task);
+    else if (task->kind == NEAPL_READER) neapL_reader_slice(rt, task);
+    else neapL_host_slice(rt, task);
+}
+
 // The one step that runs user code ends here.
 static void resume(neap_task *task) {
     neap_runtime *rt = neapL_of_loop(task->loop);
-    switch (task->kind) {
-    case NEAPL_TASK: neapL_task_slice(rt, NEAPL_CORE_TASK(task)); break;
-    case NEAPL_CALLBACK: neapL_callback_slice(rt, task); break;
-    case NEAPL_READER: neapL_reader_slice(rt, task); break;
-    default: neapL_host_slice(rt, task);
-    }
+    if (task->kind == NEAPL_TASK) neapL_task_slice(rt, NEAPL_CORE_TASK(task));
+    else resume_other(rt, task);
 }
 
 // Copies what the host's version of the structure has.
@@ -108,7 +112,7 @@ static int init_state(lua_State *L) {
     neapL_threads_init(L, rt);
     neapL_readers_init(L, rt);
     rt->caller = lua_newthread(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, rt); // anchored under our address
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rt->caller); // rt anchors itself
     neapL_openmodule(L, rt);
     if (rt->owns_state || !(rt->config.flags & NEAP_STOCK_COROUTINES)) {
         neapL_open_coroutine(L, rt);

@@ -13,6 +13,7 @@
 
 enum { BACKLOG = 4096 }; // default; Linux cuts it to net.core.somaxconn
 
+// One list for both functions: options of listen do no harm to connect.
 static bool is_known(const char *name) {
     static const char *const known[] = {"backlog", "nodelay", "reuseport"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -27,12 +28,14 @@ static void check_names(lua_State *L, int index) {
                                : luaL_typename(L, -2);
         if (is_known(name)) continue;
         luaL_argerror(L, index,
-                      lua_pushfstring(L, "unknown option '%s'; known: "
-                                         "backlog nodelay reuseport",
+                      lua_pushfstring(L,
+                                      "unknown option '%s'; known: "
+                                      "backlog nodelay reuseport",
                                       name));
     }
 }
 
+// An option that is nil keeps what `*flag` holds: the default.
 static void check_flag(lua_State *L, int index, const char *name, bool *flag) {
     int type = lua_getfield(L, index, name);
     if (type == LUA_TBOOLEAN) *flag = lua_toboolean(L, -1);

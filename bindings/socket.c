@@ -18,6 +18,7 @@
 #include "bindings/address.h"
 #include "core/sys.h"
 
+// Raises where argument 1 is none; a closed one is one.
 static neapL_socket *check_socket(lua_State *L) {
     return neapL_check(L, 1, &neapL_socket_type);
 }
@@ -35,6 +36,7 @@ neapL_socket *neapL_socket_new(lua_State *L) {
     return sock;
 }
 
+// The caller's `number` is ours from here on, whatever comes of it.
 int neapL_socket_open(neapL_socket *sock, neap_runtime *rt, int number,
                       neap_fd_kind kind) {
     assert(!neapL_is_open(sock));
@@ -50,8 +52,8 @@ static void remove_path(neapL_socket *sock) {
     neapL_clearaddress(&name);
     int rc = neap_sys_getname(sock->fd.number, false, &name.any, &name.size);
     if (rc == 0) rc = neap_sys_lstat(name.local.sun_path, &about);
-    bool ours = rc == 0 && about.st_ino == sock->inode &&
-                about.st_dev == sock->device;
+    bool ours =
+        rc == 0 && about.st_ino == sock->inode && about.st_dev == sock->device;
     if (ours) neap_sys_unlink(name.local.sun_path);
     sock->inode = 0;
 }
@@ -90,6 +92,7 @@ static int socket_close(lua_State *L) {
     return 1;
 }
 
+// Also __close: quietly, since nobody is there to be told.
 static int socket_gc(lua_State *L) {
     check_socket(L);
     neapL_socket_close(L, 1);
@@ -166,6 +169,8 @@ static int socket_tostring(lua_State *L) {
 
 // ---- options
 
+// Values go to the kernel as they are: what it makes of a size (Linux doubles
+// it) is its own affair.
 typedef struct option {
     const char *name;
     int level, number; // of setsockopt
@@ -184,6 +189,7 @@ static const option options[] = {
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
+// The option named by argument 2; an unknown name raises, with all that are.
 static const option *check_option(lua_State *L) {
     const char *name = luaL_checkstring(L, 2);
     luaL_Buffer known;
@@ -195,8 +201,9 @@ static const option *check_option(lua_State *L) {
         luaL_addstring(&known, options[i].name);
     }
     luaL_pushresult(&known);
-    luaL_argerror(L, 2, lua_pushfstring(L, "unknown option '%s'; known:%s",
-                                        name, lua_tostring(L, -1)));
+    luaL_argerror(L, 2,
+                  lua_pushfstring(L, "unknown option '%s'; known:%s", name,
+                                  lua_tostring(L, -1)));
     return NULL;
 }
 
@@ -218,7 +225,7 @@ static int socket_setopt(lua_State *L) {
     return 1;
 }
 
-// ---- the type
+// ---- the type; transfer.c adds the methods that may wait
 
 static const luaL_Reg methods[] = {{"close", socket_close},
                                    {"shutdown", socket_shutdown},

@@ -2,13 +2,13 @@
 // Socket: a descriptor of ours as a Lua value.
 //
 // The neap_fd lives in the userdata. The poller may know its address for longer
-// than Lua refers to the userdata, in one case: its number was closed behind our
-// back while the file is still open elsewhere. Such a userdata is anchored until
-// the runtime ends.
+// than Lua refers to the userdata, in one case: its number was closed behind
+// our back while the file is still open elsewhere. Such a userdata is anchored
+// until the runtime ends.
 //
 // Who is in the middle of a recv or a send is noted by task id, which cannot
-// dangle as a pointer could. A second recv is an error; a second send waits in a
-// line of its own until the first is whole, and is then made the sender.
+// dangle as a pointer could. A second recv is an error; a second send waits in
+// a line of its own until the first is whole, and is then made the sender.
 //
 // Invariant: fd.number is -1 before it is opened and once it is closed; tasks
 // stand in `senders` only while user[NEAP_OUT] is the id of another.

@@ -225,29 +225,43 @@ static void die(neap_runtime *rt, neapL_task *task) {
     neapL_task_kill(L, task, "the task's coroutine");
 }
 
+// Its coroutine ended, which it does with LUA_OK; or it cannot go on.
+NEAPL_SELDOM
+static void end(neap_runtime *rt, neapL_task *task, int status) {
+    lua_State *co = task->co;
+    uint32_t row = task->row;
+    bool reuse = !task->future.exposed;
+    neapL_leave_slice(rt);
+    if (status == LUA_YIELD)
+        lua_pushliteral(co, "attempt to yield to the scheduler "
+                            "(a coroutine.yield that neap did not replace)");
+    if (status != LUA_OK) {
+        die(rt, task);
+        return;
+    }
+    leave(rt, task);
+    neapL_thread_give(rt, co, row, reuse);
+}
+
+// What the slice sets stays until the next one, or until the turn ends: most
+// slices follow one another.
 void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
     lua_State *co = task->co;
     int nargs = task->future.started ? 0 : lua_gettop(co) - 1, count;
     rt->task = task;
-    rt->running = co;
-    rt->link = NULL;
+    rt->running = rt->waitable = co;
     rt->quick = 0;
     if (rt->interruption.pending) neapL_interrupt_running(rt);
     int status = lua_resume(co, rt->turner, nargs, &count);
-    rt->task = NULL;
-    rt->running = NULL;
     if (rt->arena.big) task->future.exposed = true, rt->arena.big = false;
-    if (status == LUA_OK) {
-        uint32_t row = task->row;
-        bool reuse = !task->future.exposed;
-        leave(rt, task);
-        neapL_thread_give(rt, co, row, reuse);
-    } else if (status != LUA_YIELD) die(rt, task);
-    else if (task->core.state == NEAP_TASK_RUNNING) { // it waits for nothing
-        lua_pushliteral(co, "attempt to yield to the scheduler "
-                            "(a coroutine.yield that neap did not replace)");
-        die(rt, task);
-    }
+    if (status != LUA_YIELD || task->core.state == NEAP_TASK_RUNNING)
+        end(rt, task, status);
+}
+
+// A coroutine that is closed forgets where it was spawned: the Task keeps it.
+static void keep_site(lua_State *L, const neapL_task *task, int index) {
+    if (!neapL_spawned_at(L, task)) lua_pushboolean(L, 0), lua_remove(L, -2);
+    neapL_setextra(L, index, "spawned_at");
 }
 
 void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
@@ -256,6 +270,7 @@ void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
     uint32_t row = task->row;
     neapL_task_push(L, task);
     lua_insert(L, -2); // Task, error
+    keep_site(L, task, lua_gettop(L) - 1);
     neapL_unwind(L, co, who);
     if (neapL_is_pending(&task->future)) fail(L, task, -2);
     else lua_pop(L, 1);

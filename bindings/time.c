@@ -13,6 +13,8 @@
 #define LONGEST_NS (NEAP_NEVER_NS / 2)
 
 int64_t neapL_checkseconds(lua_State *L, int arg) {
+    int is_integer; // the common sleep(0), without a detour by floats
+    if (lua_tointegerx(L, arg, &is_integer) <= 0 && is_integer) return 0;
     lua_Number seconds = luaL_checknumber(L, arg);
     luaL_argcheck(L, !isnan(seconds), arg, "number of seconds expected, got nan");
     if (seconds == HUGE_VAL) return NEAP_NEVER_NS;
@@ -27,35 +29,27 @@ int64_t neapL_deadline(neap_runtime *rt, int64_t duration_ns) {
     return neap_loop_time(&rt->loop) + duration_ns;
 }
 
-static int woken_k(lua_State *L, int status, lua_KContext ctx) {
-    (void)ctx;
-    neapL_woken(L, status);
+// The task is the context; a sleep has no results, so the sentinel may stay.
+static int slept_k(lua_State *L, int status, lua_KContext ctx) {
+    const neapL_task *task = (const neapL_task *)ctx;
+    if (task->core.wake >= NEAP_WAKE_CANCEL) neapL_woken(L, status); // raises
     return 0;
 }
 
-static int yield_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_woken(L, status);
+static int yield_now(lua_State *L) {
     neapL_task *task = neapL_waiting(L, NEAPL_YIELD);
-    neap_task_ready(&task->core, task->core.inner->effective ? NEAP_WAKE_CANCEL
-                                                             : NEAP_WAKE_READY);
-    return neapL_suspend(L, ctx, woken_k);
-}
-
-static int yield_now(lua_State *L) { return yield_k(L, LUA_OK, 0); }
-
-// The deadline is the continuation's context.
-static int sleep_k(lua_State *L, int status, lua_KContext deadline_ns) {
-    neapL_woken(L, status);
-    neapL_task *task = neapL_waiting(L, NEAPL_SLEEP);
-    neap_task_wait(&task->core, NULL);
-    if (deadline_ns < NEAP_NEVER_NS) neap_task_arm(&task->core, deadline_ns);
-    return neapL_suspend(L, deadline_ns, woken_k);
+    bool cancelled = task->core.inner->effective;
+    neap_task_ready(&task->core,
+                    cancelled ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
+    return neapL_suspend(L, (lua_KContext)task, slept_k);
 }
 
 static int sleep_until_ns(lua_State *L, int64_t deadline_ns) {
-    neapL_task *task = neapL_current(L);
-    if (task && task->core.inner->effective) return yield_now(L);
-    return sleep_k(L, LUA_OK, (lua_KContext)deadline_ns);
+    neapL_task *task = neapL_waiting(L, NEAPL_SLEEP);
+    if (task->core.inner->effective) return yield_now(L);
+    neap_task_wait(&task->core, NULL);
+    if (deadline_ns < NEAP_NEVER_NS) neap_task_arm(&task->core, deadline_ns);
+    return neapL_suspend(L, (lua_KContext)task, slept_k);
 }
 
 // neap.sleep(s): a negative time is 0; 0 lets the others go first.

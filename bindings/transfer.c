@@ -80,6 +80,8 @@ static char *scratch(lua_State *L) {
     return rt->scratch;
 }
 
+// The reader is noted while it waits and until it runs again, so that a recv
+// in between is refused as well.
 static int recv_k(lua_State *L, int status, lua_KContext max) {
     neapL_socket *sock = lua_touserdata(L, SOCKET);
     if (is_user(L, sock, NEAP_IN)) sock->user[NEAP_IN] = 0;
@@ -132,6 +134,7 @@ static void hand_over(neapL_socket *sock) {
     neap_task_wake(next, NEAP_WAKE_READY);
 }
 
+// Stands behind the sender, whose end will wake it.
 static int await_turn(lua_State *L, neapL_socket *sock, lua_KFunction k) {
     neapL_task *task = neapL_waiting(L, NEAPL_SEND);
     if (task->core.inner->effective)
@@ -164,12 +167,15 @@ static int push_bytes(lua_State *L, neapL_socket *sock, size_t *sent) {
     return 0;
 }
 
+// ctx counts the bytes that the kernel has. Between waits the sender stays the
+// sender; a cancel in the middle of a string ends the stream.
 static int send_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_socket *sock = lua_touserdata(L, SOCKET);
     size_t sent = (size_t)ctx;
-    bool mine = is_user(L, sock, NEAP_OUT), raising = neapL_is_raising(L, status);
-    if (mine && raising && sent > 0) silence(sock);
-    if (mine && raising) hand_over(sock);
+    bool mine = is_user(L, sock, NEAP_OUT);
+    bool broken_off = mine && neapL_is_raising(L, status);
+    if (broken_off && sent > 0) silence(sock);
+    if (broken_off) hand_over(sock);
     neapL_woken(L, status);
     if (!neapL_is_open(sock)) return neapL_fail_closed(L);
     if (!mine && !sock->mute && sock->user[NEAP_OUT])
