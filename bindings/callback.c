@@ -10,19 +10,30 @@
 
 // ---- making
 
+enum {
+    COUNT_MAX = 60000, // arguments: Lua bounds user values by 65,535
+    SITE_DEPTH_MAX = 3 // C functions between us and who called
+};
+
 static void note_site(lua_State *L, neapL_handle *handle) {
     lua_Debug ar;
     handle->line = -1;
-    if (!lua_getstack(L, 1, &ar)) return;
-    lua_getinfo(L, "lf", &ar);
-    handle->line = ar.currentline;
-    lua_setiuservalue(L, -2, NEAPL_HANDLE_SITE);
+    for (int level = 1; level <= SITE_DEPTH_MAX; level++) {
+        if (!lua_getstack(L, level, &ar)) return;
+        lua_getinfo(L, "l", &ar);
+        if (ar.currentline < 0) continue; // a C function, such as pcall
+        lua_getinfo(L, "f", &ar);
+        handle->line = ar.currentline;
+        lua_setiuservalue(L, -2, NEAPL_HANDLE_SITE);
+        return;
+    }
 }
 
 neapL_handle *neapL_handle_new(lua_State *L, int arg, int kind) {
     neap_runtime *rt = neapL_rt(L);
     luaL_checktype(L, arg, LUA_TFUNCTION);
     int count = lua_gettop(L) - arg;
+    luaL_argcheck(L, count <= COUNT_MAX, arg + 1, "too many arguments");
     neapL_handle *handle =
         neapL_new(L, &neapL_handle_type, NEAPL_HANDLE_ARGS + count - 1);
     neap_task_init(&handle->core, &rt->loop, (uint8_t)kind);
@@ -197,6 +208,7 @@ static void keep(lua_State *L, neapL_handle *handle) {
 static int future_on_done(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     neapL_future *future = neapL_checkfuture(L, 1);
+    check_open(L, rt);
     neapL_handle *handle = neapL_handle_new(L, 2, NEAPL_CALLBACK);
     handle->with_future = true;
     lua_pushvalue(L, 1);
@@ -224,12 +236,15 @@ static int future_remove_done(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     neapL_checkfuture(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
     int removed = 0;
     if (neapL_getextra(L, 1, "callbacks") == LUA_TTABLE)
         for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
             neapL_handle *handle = lua_touserdata(L, -1);
             if (!calls(L, 2)) continue;
             removed += neapL_handle_cancel(L, rt, handle);
+            lua_pushnil(L); // setting a present key to nil is allowed
+            lua_rawsetp(L, 3, handle);
         }
     lua_pushinteger(L, removed);
     return 1;

@@ -51,6 +51,7 @@ static void name_task(lua_State *L, neap_runtime *rt, neapL_task *task) {
     neapL_setextra(L, -2, "traceback");
     lua_pushstring(L, message);
     neapL_setextra(L, -2, "message");
+    task->future.seen = true; // how it is ended then is no news
     neapL_report_task(L, rt, "leak");
     lua_pop(L, 1);
 }
@@ -139,6 +140,7 @@ void neapL_runtime_term(neap_runtime *rt) {
         neap_list_unlink(link);
         neap_alloc_free(&rt->alloc, group, sizeof *group);
     }
+    rt->root = rt->group = NULL;
     if (rt->scratch)
         neap_alloc_free(&rt->alloc, rt->scratch, NEAPL_SCRATCH_SIZE);
     rt->scratch = NULL;

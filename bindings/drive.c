@@ -95,9 +95,9 @@ int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns) {
 // function's first argument.
 static void add_object(lua_State *L, luaL_Buffer *words, neapL_task *task) {
     lua_Debug ar;
-    if (!lua_getstack(task->co, 0, &ar)) return;
-    if (!lua_getlocal(task->co, &ar, 1)) return;
-    lua_xmove(task->co, L, 1);
+    if (!lua_getstack(task->at, 0, &ar)) return;
+    if (!lua_getlocal(task->at, &ar, 1)) return;
+    lua_xmove(task->at, L, 1);
     if (lua_isuserdata(L, -1) && !lua_islightuserdata(L, -1)) {
         const char *object = luaL_tolstring(L, -1, NULL);
         object = lua_pushfstring(L, ": %s", object);

@@ -166,10 +166,22 @@ neapL_future *neapL_checkfuture(lua_State *L, int arg) {
     return future;
 }
 
+// Cancelled since it was woken, the task does not take the error of what it
+// awaited for its own end: what ends it is its cancel.
+static void prefer_cancel(lua_State *L, const neapL_future *future) {
+    neapL_task *task = neapL_current(L);
+    if (future->state == NEAPL_FINISHED || !task->core.inner->effective) return;
+    neapL_push_cancelled(L, task);
+    lua_error(L);
+}
+
 static int await_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_future *future = lua_touserdata(L, 1);
     neapL_woken(L, status);
-    if (!neapL_is_pending(future)) return neapL_future_results(L, 1);
+    if (!neapL_is_pending(future)) {
+        if (status == LUA_YIELD) prefer_cancel(L, future);
+        return neapL_future_results(L, 1);
+    }
     neapL_task *task = neapL_waiting(L, NEAPL_AWAIT);
     if (future == &task->future)
         return luaL_error(L, "a task cannot await itself");

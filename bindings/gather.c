@@ -164,7 +164,11 @@ static int gather_end_k(lua_State *L, int status, lua_KContext ctx) {
     neap_runtime *rt = neapL_rt(L);
     int count = (int)ctx;
     neapL_gathering *gathering = lua_touserdata(L, count + 1);
-    if (status == LUA_YIELD) lua_pop(L, 1); // the sentinel
+    if (status == LUA_YIELD) {
+        lua_pop(L, 1); // the sentinel
+        // Stuck: it waits for one that waits for it, in vain.
+        if (rt->task->core.wake == NEAP_WAKE_STUCK) return neapL_raise_stuck(L);
+    }
     if (gathering->left > 0) {
         neapL_task *task = neapL_waiting(L, NEAPL_AWAIT);
         gathering->waiter = &task->core;
@@ -257,13 +261,22 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
     return neapL_suspend(L, ctx, wait_k);
 }
 
+// The seconds on top as a deadline.
+static int64_t deadline_of(lua_State *L) {
+    bool number = lua_isnumber(L, -1), nan = isnan(lua_tonumber(L, -1));
+    if (!number || nan)
+        luaL_argerror(L, OPTIONS, lua_pushfstring(L,
+            "option 'timeout': number of seconds expected, got %s",
+            nan ? "nan" : luaL_typename(L, -1)));
+    return neapL_deadline(neapL_rt(L), neapL_checkseconds(L, -1));
+}
+
 // opts.timeout as a deadline; it takes the place of the options.
 static void check_timeout(lua_State *L) {
     int64_t deadline_ns = NEAP_NEVER_NS;
     if (lua_istable(L, OPTIONS)) {
         lua_getfield(L, OPTIONS, "timeout");
-        if (!lua_isnil(L, -1))
-            deadline_ns = neapL_deadline(neapL_rt(L), neapL_checkseconds(L, -1));
+        if (!lua_isnil(L, -1)) deadline_ns = deadline_of(L);
     }
     lua_pushinteger(L, deadline_ns);
     lua_replace(L, OPTIONS);
@@ -280,23 +293,23 @@ static int check_when(lua_State *L) {
     const char *name = lua_isnil(L, -1) ? names[0] : lua_tostring(L, -1);
     for (int i = 0; name && names[i]; i++)
         if (strcmp(name, names[i]) == 0) return lua_pop(L, 1), i;
-    return luaL_error(L, "bad option 'return_when' ('all', 'first_done' or "
-                         "'first_error' expected, got %s)",
-                      luaL_tolstring(L, -1, NULL));
+    return luaL_argerror(L, OPTIONS, lua_pushfstring(L,
+        "option 'return_when': 'all', 'first_done' or 'first_error' expected, "
+        "got %s", luaL_tolstring(L, -1, NULL)));
 }
 
 // The list's elements go on the stack, functions as tasks.
 static int spread_list(lua_State *L) {
     lua_Integer count = luaL_len(L, LIST);
+    luaL_argcheck(L, count >= 0, LIST, "its length is negative");
     luaL_argcheck(L, count < 1000000, LIST, "too many elements");
     luaL_checkstack(L, (int)count + LUA_MINSTACK, "too many elements");
     for (int i = 1; i <= (int)count; i++) {
         int kind = lua_geti(L, LIST, i);
         if (kind == LUA_TFUNCTION || neapL_testfuture(L, -1)) continue;
-        return luaL_error(L,
-                          "bad element #%d in the list (Task, Future or "
-                          "function expected, got %s)",
-                          i, luaL_typename(L, -1));
+        return luaL_argerror(L, LIST, lua_pushfstring(L,
+            "element %d: Task, Future or function expected, got %s", i,
+            luaL_typename(L, -1)));
     }
     for (int i = 0; i < (int)count; i++) neapL_tofuture(L, FUTURES + i);
     return (int)count;

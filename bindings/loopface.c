@@ -101,11 +101,15 @@ static int stay_k(lua_State *L, int status, lua_KContext ctx) {
     return neapL_suspend(L, ctx, stay_k);
 }
 
+// Raises where neither a wait nor a loop is possible.
+static void check_stay(lua_State *L) {
+    const neap_runtime *rt = neapL_rt(L);
+    if (rt->closing) luaL_error(L, "the runtime is closed");
+    if (rt->task || rt->loop.in_turn) neapL_waiting(L, NEAPL_FOREVER);
+}
+
 static int stay_here(lua_State *L, neapL_future *future) {
-    neap_runtime *rt = neapL_rt(L);
-    neapL_task *task = neapL_current(L);
-    if (rt->closing) return luaL_error(L, "the runtime is closed");
-    if (task || rt->loop.in_turn) neapL_waiting(L, NEAPL_FOREVER);
+    const neapL_task *task = neapL_current(L);
     if (task && future == &task->future)
         return luaL_error(L, "a task cannot await itself");
     stay *here = push_stay(L, future);
@@ -114,20 +118,26 @@ static int stay_here(lua_State *L, neapL_future *future) {
 
 // loop:run_forever(): until stop()
 static int loop_run_forever(lua_State *L) {
+    neapL_checkloop(L);
+    check_stay(L);
     lua_settop(L, LOOP);
     return stay_here(L, NULL);
 }
 
 // loop:run_until_complete(x) -> the results of a task, future or function
 static int loop_run_until_complete(lua_State *L) {
+    neapL_checkloop(L);
+    check_stay(L); // or no function is begun
+    neapL_future *future = neapL_tofuture(L, FUTURE);
     lua_settop(L, FUTURE);
-    return stay_here(L, neapL_tofuture(L, FUTURE));
+    return stay_here(L, future);
 }
 
 // loop:stop(): ends the innermost of those, or the next one. On the side of the
 // loop, what is ready is still run in this pass.
 static int loop_stop(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
+    neapL_checkloop(L);
     if (neap_list_empty(&rt->forevers)) {
         rt->stop_next = true;
         return 0;
@@ -143,6 +153,7 @@ static int loop_stop(lua_State *L) {
 // loop:run_once(): one turn, which sleeps until there is something to do
 static int loop_run_once(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
+    neapL_checkloop(L);
     if (rt->task || rt->loop.in_turn)
         return luaL_error(L, "run_once inside the loop: it is running "
                              "(neap.yield() lets the others run)");
@@ -180,6 +191,7 @@ static void push_others(lua_State *L, neapL_group *group) {
 // loop:close(): cancels and awaits what is left of this run
 static int loop_close(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
+    neapL_checkloop(L);
     neapL_group *group = neapL_spawn_group(rt);
     if (rt->task) {
         lua_pushvalue(L, lua_upvalueindex(2)); // neap.wait
@@ -197,13 +209,14 @@ static int loop_close(lua_State *L) {
 
 static int loop_is_running(lua_State *L) {
     const neap_runtime *rt = neapL_rt(L);
+    neapL_checkloop(L);
     lua_pushboolean(L, rt->task || rt->loop.in_turn);
     return 1;
 }
 
 // The method is the function of the module that is its second upvalue.
 static int forward(lua_State *L) {
-    luaL_checkany(L, LOOP);
+    neapL_checkloop(L);
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_replace(L, LOOP);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
@@ -212,6 +225,7 @@ static int forward(lua_State *L) {
 
 static int loop_tostring(lua_State *L) {
     const neap_runtime *rt = neapL_rt(L);
+    neapL_checkloop(L);
     lua_pushfstring(L, "<Loop %s, %d tasks>",
                     rt->loop.in_turn ? "running" : "idle", (int)rt->alive);
     return 1;
@@ -229,6 +243,8 @@ static const luaL_Reg loop_methods[] = {
 
 static const neapL_type loop_type = {"neap.Loop", sizeof(neapL_loop),
                                      loop_methods, loop_meta};
+
+void neapL_checkloop(lua_State *L) { neapL_check(L, LOOP, &loop_type); }
 
 // neap.loop() -> the Loop
 static int get_loop(lua_State *L) {

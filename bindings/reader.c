@@ -107,8 +107,9 @@ void neapL_reader_slice(neap_runtime *rt, neap_task *reader) {
 
 // ---- methods of Loop
 
-// The number at argument 2: a Socket's, or an integer.
+// The number at argument 2 of a Loop's method: a Socket's, or an integer.
 static int check_number(lua_State *L) {
+    neapL_checkloop(L);
     const neapL_socket *sock = neapL_test(L, 2, &neapL_socket_type);
     if (sock && sock->fd.number < 0)
         luaL_argerror(L, 2, "the socket is closed");

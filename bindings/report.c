@@ -89,7 +89,8 @@ void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind) {
     report.task = extra(L, index, "name");
     report.traceback = extra(L, index, "traceback");
     report.spawned_at = extra(L, index, "spawned_at");
-    neapL_getvalue(L, index);
+    if (neapL_getextra(L, index, "message") == LUA_TNIL) // of a leak
+        neapL_getvalue(L, index);
     if (neapL_iserror(L, -1, "Cancelled") && report.traceback)
         neapL_getextra(L, index, "raised");
     report.message = neapL_errorstring(L, -1);

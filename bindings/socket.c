@@ -30,6 +30,7 @@ int neapL_fail_closed(lua_State *L) {
 // ---- life
 
 neapL_socket *neapL_socket_new(lua_State *L) {
+    if (neapL_rt(L)->closing) luaL_error(L, "the runtime is closing");
     neapL_socket *sock = neapL_new(L, &neapL_socket_type, 0);
     sock->fd.number = -1;
     neap_list_init(&sock->senders);

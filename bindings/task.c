@@ -145,6 +145,17 @@ const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
 
 // ---- end
 
+// The Cancelled that a cancelled scope raises, a task's or a group's; pushed.
+static void push_cancelled_of(lua_State *L, const neap_scope *scope) {
+    if (!scope->task) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, scope);
+        return;
+    }
+    neapL_task_push(L, NEAPL_CORE_TASK(scope->task));
+    neapL_getvalue(L, -1);
+    lua_remove(L, -2);
+}
+
 // The error on top of L is a Cancelled of the task itself or of a scope around
 // it; its userdata is at `index`.
 static bool is_own_cancel(lua_State *L, neapL_task *task, int index) {
@@ -154,10 +165,10 @@ static bool is_own_cancel(lua_State *L, neapL_task *task, int index) {
         own = lua_rawequal(L, -1, -2);
         lua_pop(L, 1);
     }
-    for (neap_scope *scope = &task->scope; scope && !own;
+    for (neap_scope *scope = task->scope.parent; scope && !own;
          scope = scope->parent) {
-        if (!scope->cancelled || scope == &task->scope) continue;
-        lua_rawgetp(L, LUA_REGISTRYINDEX, scope);
+        if (!scope->cancelled) continue;
+        push_cancelled_of(L, scope);
         own = lua_rawequal(L, -1, -2);
         lua_pop(L, 1);
     }
@@ -320,13 +331,7 @@ void neapL_push_cancelled(lua_State *L, neapL_task *task) {
         if (scope->cancelled) found = scope;
     assert(found);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
-    if (!found->task) {
-        lua_rawgetp(L, LUA_REGISTRYINDEX, found);
-        return;
-    }
-    neapL_task_push(L, NEAPL_CORE_TASK(found->task));
-    neapL_getvalue(L, -1);
-    lua_remove(L, -2);
+    push_cancelled_of(L, found);
 }
 
 // ---- all of them
@@ -338,6 +343,7 @@ neapL_task *neapL_task_of(neap_scope *scope) {
 }
 
 neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task) {
+    if (!rt->root) return NULL; // the runtime is closed
     neap_scope *root = &rt->root->scope;
     neap_scope *scope = task ? &task->scope : root;
     while ((scope = neap_scope_next(root, scope, false)))

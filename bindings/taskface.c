@@ -138,9 +138,12 @@ static int task_name(lua_State *L) {
 // task:traceback() -> of its error, or of where it waits now
 static int task_traceback(lua_State *L) {
     neapL_task *task = neapL_check(L, 1, &neapL_task_type);
+    if (neapL_is_pending(&task->future)) {
+        luaL_traceback(L, task->co, NULL, 0);
+        return 1;
+    }
     neapL_future_see(neapL_rt(L), &task->future);
-    if (neapL_is_pending(&task->future)) luaL_traceback(L, task->co, NULL, 0);
-    else neapL_getextra(L, 1, "traceback");
+    neapL_getextra(L, 1, "traceback");
     return 1;
 }
 

@@ -26,7 +26,9 @@ int64_t neapL_checkseconds(lua_State *L, int arg) {
 int64_t neapL_deadline(neap_runtime *rt, int64_t duration_ns) {
     assert(duration_ns >= 0);
     if (duration_ns == NEAP_NEVER_NS) return NEAP_NEVER_NS;
-    return neap_loop_time(&rt->loop) + duration_ns;
+    int64_t now_ns = neap_loop_time(&rt->loop);
+    int64_t room_ns = NEAP_NEVER_NS - 1 - now_ns; // virtual time may be late
+    return now_ns + (duration_ns < room_ns ? duration_ns : room_ns);
 }
 
 // The task is the context; a sleep has no results, so the sentinel may stay.

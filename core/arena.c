@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sys.h"
+
 // Where chunk blocks begin: behind the chain link, aligned as malloc aligns.
 static const size_t chunk_head = NEAP_ARENA_STEP;
 
@@ -30,7 +32,7 @@ static void give(neap_arena *arena, void *ptr, size_t class) {
 
 // A new chunk; the rest of the old one becomes a free block.
 static bool add_chunk(neap_arena *arena) {
-    neap_arena_block *chunk = malloc(NEAP_ARENA_CHUNK);
+    neap_arena_block *chunk = neap_sys_pages(NEAP_ARENA_CHUNK);
     if (!chunk) return false;
     if (arena->left) give(arena, arena->rest, class_of(arena->left));
     chunk->next = arena->chunks;
@@ -94,7 +96,7 @@ void neap_arena_term(neap_arena *arena) {
     while (arena->chunks) {
         neap_arena_block *chunk = arena->chunks;
         arena->chunks = chunk->next;
-        free(chunk);
+        neap_sys_unpages(chunk, NEAP_ARENA_CHUNK);
     }
     neap_arena_init(arena);
 }

@@ -5,7 +5,8 @@
 // userdata), and a server has very many tasks. malloc puts a header before each
 // block and splits and merges them; the arena cuts blocks of one size class
 // from chunks and keeps the free ones in a list per class, which costs neither
-// bytes nor branches. Chunks go back to the system when the arena ends.
+// bytes nor branches. Chunks come with their pages present (a fault for each page
+// costs three times as much), and go back to the system when the arena ends.
 //
 // Not for several threads: one runtime, one arena.
 #ifndef NEAP_CORE_ARENA_H
@@ -17,7 +18,7 @@
 enum {
     NEAP_ARENA_STEP = 16,     // classes are multiples of this many bytes
     NEAP_ARENA_MAX = 1024,    // larger blocks come from malloc
-    NEAP_ARENA_CHUNK = 65536, // malloc'd at once, cut into blocks
+    NEAP_ARENA_CHUNK = 65536, // taken from the system at once, cut into blocks
     NEAP_ARENA_BIG = 16384    // a request above this is noted in `big`
 };
 

@@ -7,12 +7,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "core/list.h"
 
 enum {
     ARITY = 4,
+    LINE = 64, // bytes of a cache line: four items
+    PAD = LINE / sizeof(neap_heap_item),
     ROWS_MIN = 64,    // what the first reservation allocates
     SHRINK_RATIO = 4, // arrays this much too large are given back...
     SHRINK_MIN = 1024 // ...but not below this many rows
@@ -76,7 +79,7 @@ void neap_heap_init(neap_heap *heap, const neap_alloc *alloc) {
 
 static void free_rows(const neap_heap *heap, uint32_t size) {
     const neap_alloc *alloc = heap->alloc;
-    neap_alloc_free(alloc, heap->items, size * sizeof *heap->items);
+    neap_alloc_free(alloc, heap->block, (size + PAD) * sizeof *heap->block);
     neap_alloc_free(alloc, heap->timers, size * sizeof *heap->timers);
     neap_alloc_free(alloc, heap->slots, size * sizeof *heap->slots);
 }
@@ -87,7 +90,15 @@ void neap_heap_term(neap_heap *heap) {
     neap_heap_init(heap, heap->alloc);
 }
 
-// Copies the given-out ids into `rows`, numbering them anew without gaps.
+// Where the heap begins in its block so that four siblings fill one cache line.
+static neap_heap_item *align(neap_heap_item *block) {
+    size_t over = (uintptr_t)(block + 1) % LINE;
+    size_t shift = over ? (LINE - over) / sizeof *block : 0;
+    assert(shift < PAD);
+    return block + shift;
+}
+
+// Copies the ids and timers, numbering them anew without gaps.
 static void renumber(const neap_heap *heap, neap_heap *rows) {
     for (uint32_t id = 0; id < heap->used; id++) {
         neap_timer *timer = heap->timers[id];
@@ -97,11 +108,16 @@ static void renumber(const neap_heap *heap, neap_heap *rows) {
         rows->slots[timer->id] = heap->slots[id];
         if (timer->armed) heap->items[heap->slots[id]].id = timer->id;
     }
-    for (uint32_t slot = 0; slot < heap->count; slot++)
-        rows->items[slot] = heap->items[slot];
     rows->used = rows->reserved;
-    rows->count = heap->count;
-    rows->sequence = heap->sequence;
+}
+
+// The same where there are no gaps: no timer is touched.
+static void copy(const neap_heap *heap, neap_heap *rows) {
+    assert(heap->reserved == heap->used);
+    size_t used = rows->used = rows->reserved = heap->used;
+    if (used == 0) return; // the first arrays
+    memcpy(rows->timers, heap->timers, used * sizeof *rows->timers);
+    memcpy(rows->slots, heap->slots, used * sizeof *rows->slots);
 }
 
 // New arrays of `size` rows, which must hold what is reserved.
@@ -109,12 +125,19 @@ static int resize(neap_heap *heap, uint32_t size) {
     assert(size >= heap->reserved);
     const neap_alloc *alloc = heap->alloc;
     neap_heap rows = {.alloc = alloc, .size = size, .free_id = no_id};
-    rows.items = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.items);
+    size_t padded = (size_t)size + PAD;
+    rows.block = neap_alloc_array(alloc, NULL, 0, padded, sizeof *rows.block);
     rows.timers = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.timers);
     rows.slots = neap_alloc_array(alloc, NULL, 0, size, sizeof *rows.slots);
-    if (!rows.items || !rows.timers || !rows.slots)
+    if (!rows.block || !rows.timers || !rows.slots)
         return free_rows(&rows, size), -ENOMEM;
-    renumber(heap, &rows);
+    rows.items = align(rows.block);
+    if (heap->reserved < heap->used) renumber(heap, &rows);
+    else copy(heap, &rows);
+    rows.count = heap->count;
+    rows.sequence = heap->sequence;
+    for (uint32_t slot = 0; slot < heap->count; slot++)
+        rows.items[slot] = heap->items[slot];
     free_rows(heap, heap->size);
     *heap = rows;
     return 0;

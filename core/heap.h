@@ -34,7 +34,8 @@ typedef struct neap_heap_item {
 
 typedef struct neap_heap {
     const neap_alloc *alloc;
-    neap_heap_item *items; // the heap proper
+    neap_heap_item *items; // the heap proper, inside `block`
+    neap_heap_item *block; // what was allocated for it
     neap_timer **timers;   // by id below used: the timer, NULL: it is free
     uint32_t *slots;       // by id: index in items; free: the next free id
     uint32_t size;         // rows of each of the three arrays

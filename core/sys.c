@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,6 +89,23 @@ int neap_sys_setopt(int fd, int level, int option, int value) {
 int neap_sys_close(int fd) {
     assert(fd >= 0);
     return outcome(close(fd));
+}
+
+#ifndef MAP_POPULATE // Linux has it; elsewhere pages come one by one
+#define MAP_POPULATE 0
+#endif
+
+void *neap_sys_pages(size_t size) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+    assert(size > 0);
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void neap_sys_unpages(void *pages, size_t size) {
+    int rc = munmap(pages, size);
+    assert(rc == 0);
+    (void)rc;
 }
 
 int neap_sys_blocks(int fd) {

@@ -31,6 +31,10 @@ int neap_sys_getopt(int fd, int level, int option, int *value);
 int neap_sys_setopt(int fd, int level, int option, int value);
 int neap_sys_close(int fd);
 
+// ---- memory, in whole pages that are present; NULL: there is none
+void *neap_sys_pages(size_t size);
+void neap_sys_unpages(void *pages, size_t size);
+
 // ---- descriptors of any kind
 int neap_sys_blocks(int fd);                // 1: a read of it may block, or 0
 int neap_sys_ready(int fd, bool writing);   // 1: ready at this moment, or 0
