@@ -90,13 +90,22 @@ static int call_when(lua_State *L, int64_t deadline_ns) {
     return 1;
 }
 
+// A negative number of seconds at argument 1, clamped; it decides the order
+// among those that are due at once.
+static int64_t past_ns(lua_State *L) {
+    lua_Number seconds = lua_tonumber(L, 1), least = -1e9;
+    if (seconds >= 0) return 0;
+    return (int64_t)((seconds > least ? seconds : least) * 1e9);
+}
+
 static int call_later(lua_State *L) {
     int64_t delay_ns = neapL_checkseconds(L, 1);
-    return call_when(L, neapL_deadline(neapL_rt(L), delay_ns));
+    return call_when(L, neapL_deadline(neapL_rt(L), delay_ns) + past_ns(L));
 }
 
 static int call_at(lua_State *L) {
-    return call_when(L, neapL_checkseconds(L, 1));
+    int64_t deadline_ns = neapL_checkseconds(L, 1);
+    return call_when(L, deadline_ns + past_ns(L));
 }
 
 // ---- calling

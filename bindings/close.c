@@ -13,30 +13,34 @@
 #include "bindings/callback.h"
 #include "bindings/reader.h"
 #include "bindings/runtime.h"
+#include "bindings/socket.h"
 #include "bindings/threads.h"
 #include "core/sys.h"
 
 static const char reason[] = "the runtime is closing";
 
-// The next task to be ended: one beneath which none stands; not `spare`.
-static neapL_task *last_task(neap_runtime *rt, const neapL_task *spare) {
-    neapL_task *last = NULL, *task = NULL;
-    while ((task = neapL_task_next(rt, task)))
-        if (task != spare) last = task;
-    return last;
+static neap_scope *last_leaf(neap_scope *scope) {
+    while (!neap_list_empty(&scope->kids))
+        scope = NEAP_OWNER(scope->kids.prev, neap_scope, link);
+    return scope;
 }
 
-void neapL_close_tasks(neap_runtime *rt, const neapL_task *spare) {
+// Walks a tree backwards, what stands beneath a scope before the scope.
+static neap_scope *next_back(const neap_scope *root, neap_scope *scope) {
+    assert(scope != root);
+    if (scope->link.prev == &scope->parent->kids) return scope->parent;
+    return last_leaf(NEAP_OWNER(scope->link.prev, neap_scope, link));
+}
+
+void neapL_close_tasks(neap_runtime *rt) {
     lua_State *L = rt->turner;
-    neapL_task *task;
-    rt->closing = true;
-    if (!spare) {
-        neapL_group_kill(L, rt->root);
-        return;
-    }
-    while ((task = last_task(rt, spare))) {
-        lua_pushstring(L, reason);
-        neapL_task_kill(L, task, "os.exit");
+    neap_scope *root = &rt->root->scope, *scope = last_leaf(root);
+    assert(rt->closing); // nobody enters the tree, and nobody leaves it
+    for (; scope != root; scope = next_back(root, scope)) {
+        neapL_task *task = neapL_task_of(scope);
+        if (!task || task->future.closing) continue;
+        neapL_task_unwind(L, task, "os.exit");
+        lua_pop(L, 1);
     }
 }
 
@@ -64,19 +68,21 @@ static int name_tasks(lua_State *L) {
     return 0;
 }
 
+// Protected. What its tasks still spawn is cancelled with them.
 static int cancel_all(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
-    neapL_group_cancel_tasks(L, rt->root, reason);
+    neapL_group_cancel(L, rt->root, reason);
     return 0;
 }
 
-// Calls a protected function with the runtime; an error is dropped.
-static void protect(neap_runtime *rt, lua_CFunction fn) {
+bool neapL_protect(neap_runtime *rt, lua_CFunction fn, void *ud) {
     lua_State *L = rt->L;
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (!lua_checkstack(L, LUA_MINSTACK)) return false;
     lua_pushcfunction(L, fn);
-    lua_pushlightuserdata(L, rt);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
+    lua_pushlightuserdata(L, ud);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return true;
+    lua_pop(L, 1);
+    return false;
 }
 
 // Turns until no task is left, or the grace is over.
@@ -90,14 +96,36 @@ static void run_out(neap_runtime *rt) {
 
 static int end_tasks(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
-    neapL_close_tasks(rt, NULL);
+    neapL_group_kill(L, rt->root);
     return 0;
+}
+
+// Each round ends some of them, or there is no memory to do so.
+static void end_all(neap_runtime *rt) {
+    uint32_t before = rt->alive + 1;
+    while (rt->alive > 0 && rt->alive < before) {
+        before = rt->alive;
+        neapL_protect(rt, end_tasks, rt);
+    }
+}
+
+static int drop_readers(lua_State *L) {
+    neapL_readers_term(L, lua_touserdata(L, 1));
+    return 0;
+}
+
+// Those who wait for an end that has come are told; nothing new is made ready.
+static void tell_all(neap_runtime *rt) {
+    neapL_protect(rt, drop_readers, rt);
+    do
+        if (neapL_turn(rt, rt->L, 0) < 0) break;
+    while (!neap_list_empty(&rt->loop.ready) && rt->alive == 0);
+    neapL_host_tell(rt);
 }
 
 // Protected: callbacks that wait for their time will not be called.
 static int drop_callbacks(lua_State *L) {
-    neap_runtime *rt = lua_touserdata(L, 1);
-    neapL_readers_term(L, rt);
+    const neap_runtime *rt = lua_touserdata(L, 1);
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
     for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
         neapL_handle *handle = neapL_test(L, -1, &neapL_handle_type);
@@ -111,13 +139,13 @@ static int drop_callbacks(lua_State *L) {
 void neapL_wind_up(neap_runtime *rt) {
     rt->turner = rt->L;
     neap_inbox_close(&rt->loop.inbox);
-    protect(rt, cancel_all);
+    if (!neapL_protect(rt, cancel_all, rt)) neap_scope_cancel(&rt->root->scope);
     run_out(rt);
-    if (rt->alive > 0) protect(rt, name_tasks);
+    if (rt->alive > 0) neapL_protect(rt, name_tasks, rt);
     rt->closing = true;
-    while (rt->alive > 0) protect(rt, end_tasks);
-    neapL_turn(rt, rt->L, 0); // the hosts that wait for them are told
-    protect(rt, drop_callbacks);
+    end_all(rt);
+    tell_all(rt);
+    neapL_protect(rt, drop_callbacks, rt);
 }
 
 // Sockets that nobody closed; their userdata find them closed.
@@ -133,6 +161,7 @@ static void close_fds(neap_loop *loop) {
 
 void neapL_runtime_term(neap_runtime *rt) {
     rt->closing = true;
+    if (!rt->owns_state) neapL_close_sockets(rt);
     close_fds(&rt->loop);
     while (!neap_list_empty(&rt->groups)) {
         neap_link *link = rt->groups.prev;
@@ -145,5 +174,7 @@ void neapL_runtime_term(neap_runtime *rt) {
         neap_alloc_free(&rt->alloc, rt->scratch, NEAPL_SCRATCH_SIZE);
     rt->scratch = NULL;
     neapL_threads_term(rt);
+    neap_inbox_close(&rt->loop.inbox);
     neap_loop_term(&rt->loop);
+    rt->loop.alarmed = false; // there is no alarm any more
 }

@@ -44,6 +44,8 @@ static int begin(lua_State *L, neapL_socket *sock,
     return opened < 0 ? opened : rc;
 }
 
+// The first call, or the one that asks. Linux says "connected" once by 0, then
+// and elsewhere by EISCONN.
 static int attempt(lua_State *L, neapL_socket *sock,
                    const neapL_address *address) {
     if (!neapL_is_open(sock)) return begin(L, sock, address);
@@ -52,11 +54,6 @@ static int attempt(lua_State *L, neapL_socket *sock,
     if (rc == -EALREADY || rc == -EINPROGRESS) return -EINPROGRESS;
     if (rc < 0) neapL_socket_close(L, SOCKET);
     return rc;
-}
-
-static void await_answer(neapL_socket *sock, neapL_task *task) {
-    sock->fd.latch[NEAP_OUT] = false;
-    neapL_socket_wait(sock, NEAP_OUT, task);
 }
 
 static void await_room(neap_runtime *rt, neapL_task *task) {
@@ -81,7 +78,7 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx) {
         rc = attempt(L, sock, &address);
         bool full = rc == -EAGAIN && address.any.sa_family == AF_UNIX;
         if (rc == 0) return 1;
-        if (rc == -EINPROGRESS) await_answer(sock, task);
+        if (rc == -EINPROGRESS) neapL_socket_wait(sock, NEAP_OUT, task);
         else if (full) await_room(neapL_rt(L), task);
         else continue;
         return neapL_suspend(L, ctx, connect_k);

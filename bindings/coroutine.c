@@ -135,6 +135,23 @@ static int coroutine_wrap(lua_State *L) {
     return 1;
 }
 
+lua_State *neapL_resumed_by(lua_State *co) {
+    lua_Debug ar;
+    lua_State *inner = NULL;
+    if (!neapL_is_waiting(co) || !lua_getstack(co, 0, &ar)) return NULL;
+    lua_getinfo(co, "f", &ar);
+    lua_CFunction function = lua_tocfunction(co, -1);
+    if (function == wrap_call && lua_getupvalue(co, -1, 2)) {
+        inner = lua_tothread(co, -1);
+        lua_pop(co, 1);
+    } else if (function == coroutine_resume && lua_getlocal(co, &ar, 1)) {
+        inner = lua_tothread(co, -1);
+        lua_pop(co, 1);
+    }
+    lua_pop(co, 1);
+    return inner && neapL_is_waiting(inner) ? inner : NULL;
+}
+
 // ---- the others
 
 static int coroutine_yield(lua_State *L) {

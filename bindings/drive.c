@@ -24,11 +24,14 @@ typedef struct turning {
     int rc;            // of the last turn
 } turning;
 
+// An interruption is taken up before tasks run, else the first of them would
+// be struck; what came while the loop slept makes a deadlock none.
 static void turn_once(turning *turns, lua_State *L) {
     neap_runtime *rt = turns->rt;
+    neapL_interrupt_loop(rt, L);
     turns->rc = neap_loop_turn(&rt->loop, turns->limit_ns);
     neapL_leave_slice(rt);
-    if (rt->interruption.pending) neapL_interrupt_loop(rt, L);
+    if (neapL_interrupt_loop(rt, L) && turns->rc == -EDEADLK) turns->rc = 0;
     neapL_report_failed(rt);
 }
 
@@ -46,8 +49,9 @@ static int turn_body(lua_State *L) {
     return 0;
 }
 
-// An error came over the scheduler; it is on top of L.
-static void recover(neap_runtime *rt, lua_State *L) {
+// Protected, with the runtime and the error that came over the scheduler.
+static int recover(lua_State *L) {
+    neap_runtime *rt = lua_touserdata(L, 1);
     neap_task *core = rt->loop.in_turn ? neap_loop_abandon(&rt->loop) : NULL;
     neapL_leave_slice(rt);
     rt->unwinding = NULL;
@@ -57,8 +61,8 @@ static void recover(neap_runtime *rt, lua_State *L) {
     else {
         rt->unseen++;
         neapL_report_error(L, rt, NULL, NULL);
-        lua_pop(L, 1);
     }
+    return 0;
 }
 
 static int turn_protected(turning *turns, lua_State *L) {
@@ -66,12 +70,18 @@ static int turn_protected(turning *turns, lua_State *L) {
     lua_State *outer = rt->turner;
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     rt->turner = L;
+    rt->busy++;
     for (;;) {
         lua_pushcfunction(L, turn_body);
         lua_pushlightuserdata(L, turns);
         if (lua_pcall(L, 1, 0, 0) == LUA_OK) break;
-        recover(rt, L);
+        lua_pushcfunction(L, recover);
+        lua_insert(L, -2);
+        lua_pushlightuserdata(L, rt);
+        lua_insert(L, -2);
+        if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
     }
+    rt->busy--;
     rt->turner = outer;
     return turns->rc;
 }

@@ -15,18 +15,25 @@
 
 static const char who[] = "os.exit";
 
+// Of the coroutines that are active; not the task's own, nor the main thread,
+// whose turn comes.
+static void unwind(lua_State *co, neap_runtime *rt) {
+    bool body = rt->task && rt->task->co == co;
+    if (!body && co != rt->L) neapL_unwind(rt->L, co, who);
+}
+
 static void close_state(lua_State *L, neap_runtime *rt) {
     neapL_link *link = rt->link;
     lua_State *state = rt->L;
     neapL_task *task = rt->task;
     rt->closing = true;
     rt->waitable = NULL;
-    if (task) {
-        neapL_unwind(L, L, who);
-        for (; link; link = link->up) neapL_unwind(L, link->L, who);
-    }
     rt->turner = state;
-    neapL_close_tasks(rt, task);
+    unwind(L, rt);
+    for (; link; link = link->up) unwind(link->L, rt);
+    if (task) neapL_task_unwind(state, task, who);
+    rt->task = NULL;
+    neapL_close_tasks(rt);
     lua_close(state);
 }
 

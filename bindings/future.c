@@ -100,11 +100,8 @@ void neapL_future_finish(lua_State *L, int index, int count) {
 // unless somebody does by then.
 static void note_failed(lua_State *L, int index, neapL_task *task) {
     neap_runtime *rt = neapL_of_loop(task->core.loop);
-    if (neapL_getextra(L, index, "spawned_at") == LUA_TNIL) {
-        neapL_spawned_at(L, task);
-        neapL_setextra(L, index, "spawned_at");
-    }
-    lua_pop(L, 1);
+    neapL_spawned_at(L, task);
+    neapL_setextra(L, index, "spawned_at");
     if (task->future.seen || task->future.hosted) return;
     neapL_anchor(L, rt, index);
     task->future.unawaited = true;

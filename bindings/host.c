@@ -22,15 +22,59 @@ static bool has_words(lua_State *L) {
     return true;
 }
 
-void neapL_set_error(lua_State *L, neap_runtime *rt, const char *traceback) {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    int top = lua_gettop(L);
-    bool traced = traceback && !has_words(L);
-    const char *words = neapL_errorstring(L, -1);
-    if (traced) words = lua_pushfstring(L, "%s\n%s", words, traceback);
+typedef struct failure {
+    const char *words;     // NULL: those of the error object
+    const char *traceback; // NULL: none
+} failure;
+
+// Protected: a failure, and the error object if it has no words.
+static int note_failure(lua_State *L) {
+    const failure *it = lua_touserdata(L, 1);
+    const char *traceback = it->traceback, *words = it->words;
+    neap_runtime *rt = neapL_find(L);
+    if (words) lua_pushstring(L, words);
+    else {
+        if (has_words(L)) traceback = NULL;
+        words = neapL_errorstring(L, 2);
+    }
+    if (traceback) lua_pushfstring(L, "%s\n%s", words, traceback);
+    words = lua_tostring(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &error_key);
     rt->error = words;
-    lua_settop(L, top - 1);
+    return 0;
+}
+
+// The `count` values on top (the error object, or none) are popped.
+static void set_error(neap_runtime *rt, lua_State *L, failure it, int count) {
+    if (lua_checkstack(L, LUA_MINSTACK)) {
+        lua_pushcfunction(L, note_failure);
+        lua_insert(L, -(count + 1));
+        lua_pushlightuserdata(L, &it);
+        lua_insert(L, -(count + 1));
+        if (lua_pcall(L, count + 1, 0, 0) == LUA_OK) return;
+        count = 1; // the error
+    }
+    lua_pop(L, count);
+    rt->error = "not enough memory";
+}
+
+void neapL_set_error(lua_State *L, neap_runtime *rt, const char *traceback) {
+    set_error(rt, L, (failure){.traceback = traceback}, 1);
+}
+
+void neapL_set_words(neap_runtime *rt, const char *words) {
+    set_error(rt, rt->L, (failure){.words = words}, 0);
+}
+
+// A host that the runtime itself has called must not turn or close it; and one
+// that is closed has nothing to turn.
+static int check_free(neap_runtime *rt) {
+    const char *words = NULL;
+    if (!rt->root) words = "the runtime is closed";
+    else if (rt->busy) words = "called from inside the runtime";
+    if (!words) return 0;
+    neapL_set_words(rt, words);
+    return rt->root ? -EBUSY : -ECANCELED;
 }
 
 const char *neap_error(const neap_runtime *rt) { return rt->error; }
@@ -74,6 +118,7 @@ void neapL_host_slice(neap_runtime *rt, neap_task *core) {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     neap_task_term(core);
     neap_alloc_free(&rt->alloc, waiting, sizeof *waiting);
+    rt->loop.current = NULL; // done may raise, and then who failed is asked
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
     lua_rawgetp(L, -1, copy.task);
     neapL_unanchor(L, rt, copy.task);
@@ -82,44 +127,89 @@ void neapL_host_slice(neap_runtime *rt, neap_task *core) {
     lua_settop(L, top);
 }
 
-static void await(lua_State *L, neap_runtime *rt, waiter wish) {
-    waiter *waiting = neap_alloc_new(&rt->alloc, sizeof *waiting);
-    if (!waiting) luaL_error(L, "not enough memory");
-    *waiting = wish;
-    neap_task_init(&waiting->core, &rt->loop, NEAPL_HOST);
-    neap_task_wait(&waiting->core, &wish.task->future.line);
-    wish.task->future.hosted = true;
+static neap_task *find_host(const neap_list *line) {
+    neap_link *link = line->next;
+    for (; link != line; link = link->next) {
+        neap_task *core = NEAP_OWNER(link, neap_task, link);
+        if (core->kind == NEAPL_HOST) return core;
+    }
+    return NULL;
 }
 
-// Protected: the waiter's wishes, the function, its arguments.
-static int spawn_body(lua_State *L) {
-    waiter *wish = lua_touserdata(L, 1);
-    neap_runtime *rt = neapL_find(L);
-    luaL_checktype(L, 2, LUA_TFUNCTION);
-    wish->task = neapL_spawn(L, rt, rt->group, lua_gettop(L) - 2);
-    if (wish->done) await(L, rt, *wish);
-    rt->group->main = wish->task;
+// Protected: tells one.
+static int tell(lua_State *L) {
+    neap_task *core = lua_touserdata(L, 1);
+    neapL_host_slice(neapL_of_loop(core->loop), core);
     return 0;
 }
 
-int neap_spawn(neap_runtime *rt, int nargs, neap_done done, void *ud) {
+void neapL_host_tell(neap_runtime *rt) {
+    neap_task *core;
+    rt->busy++;
+    while ((core = find_host(&rt->loop.pass)) ||
+           (core = find_host(&rt->loop.ready))) {
+        neap_list_unlink(&core->link);
+        neapL_protect(rt, tell, core);
+    }
+    rt->busy--;
+}
+
+// Protected: the waiter, the function, its arguments.
+static int spawn_body(lua_State *L) {
+    waiter *waiting = lua_touserdata(L, 1);
+    neap_runtime *rt = neapL_find(L);
+    if (!lua_isfunction(L, 2))
+        return luaL_error(L, "neap_spawn: function expected, got %s",
+                          luaL_typename(L, 2));
+    neapL_task *task = neapL_spawn(L, rt, rt->group, lua_gettop(L) - 2);
+    if (!rt->busy || !rt->group->main) rt->group->main = task;
+    if (!waiting) return 0;
+    waiting->task = task;
+    neap_task_init(&waiting->core, &rt->loop, NEAPL_HOST);
+    neap_task_wait(&waiting->core, &task->future.line);
+    task->future.hosted = true;
+    return 0;
+}
+
+// Whether a task of the function and arguments on top was made; 0 or -errno.
+static int try_spawn(neap_runtime *rt, int nargs, waiter *waiting) {
     lua_State *L = rt->L;
-    waiter wish = {.done = done, .ud = ud};
-    if (!lua_checkstack(L, LUA_MINSTACK)) return -ENOMEM;
     lua_pushcfunction(L, spawn_body);
     lua_insert(L, -(nargs + 2));
-    lua_pushlightuserdata(L, &wish);
+    lua_pushlightuserdata(L, waiting);
     lua_insert(L, -(nargs + 2));
-    if (lua_pcall(L, nargs + 2, 0, 0) == LUA_OK) return 0;
+    int status = lua_pcall(L, nargs + 2, 0, 0);
+    if (status == LUA_OK) return 0;
     neapL_set_error(L, rt, NULL);
-    return -ENOMEM;
+    return status == LUA_ERRMEM ? -ENOMEM : -EINVAL;
+}
+
+static int refuse_spawn(neap_runtime *rt, int nargs, int rc) {
+    lua_pop(rt->L, nargs + 1);
+    neapL_set_words(rt, rc == -ENOMEM ? "not enough memory"
+                                      : "the runtime is closing");
+    return rc;
+}
+
+int neap_spawn(neap_runtime *rt, int nargs, neap_done done, void *ud) {
+    waiter *waiting = NULL;
+    if (rt->closing) return refuse_spawn(rt, nargs, -ECANCELED);
+    if (!lua_checkstack(rt->L, LUA_MINSTACK))
+        return refuse_spawn(rt, nargs, -ENOMEM);
+    if (done) {
+        waiting = neap_alloc_new(&rt->alloc, sizeof *waiting);
+        if (!waiting) return refuse_spawn(rt, nargs, -ENOMEM);
+        *waiting = (waiter){.done = done, .ud = ud};
+    }
+    int rc = try_spawn(rt, nargs, waiting);
+    if (rc < 0) neap_alloc_free(&rt->alloc, waiting, sizeof *waiting);
+    return rc;
 }
 
 // ---- turning
 
 static bool is_idle(neap_runtime *rt, const void *group) {
-    (void)rt;
-    return neapL_group_idle(group);
+    return rt->holds == 0 && neapL_group_idle(group);
 }
 
 static bool is_empty(neap_runtime *rt, const void *group) {
@@ -128,27 +218,42 @@ static bool is_empty(neap_runtime *rt, const void *group) {
 }
 
 static int fail(neap_runtime *rt, int rc) {
-    lua_pushstring(rt->L, strerror(-rc));
-    neapL_set_error(rt->L, rt, NULL);
+    neapL_set_words(rt, strerror(-rc));
     return -1;
+}
+
+// Protected: the daemons of the group are cancelled.
+static int cancel_daemons(lua_State *L) {
+    neapL_group *group = lua_touserdata(L, 1);
+    neapL_group_cancel_tasks(L, group, "the last other task has ended");
+    return 0;
 }
 
 // Until the group's tasks have ended; daemons are cancelled then.
 static int run_group(neap_runtime *rt, neapL_group *group) {
     int rc = neapL_drive(rt, rt->L, is_idle, group);
-    if (rc < 0) return fail(rt, rc);
-    neapL_group_cancel_tasks(rt->L, group, "the last other task has ended");
-    rc = neapL_drive(rt, rt->L, is_empty, group);
+    if (rc == 0) neapL_protect(rt, cancel_daemons, group);
+    if (rc == 0) rc = neapL_drive(rt, rt->L, is_empty, group);
     return rc < 0 ? fail(rt, rc) : 0;
 }
 
-int neap_run(neap_runtime *rt) { return run_group(rt, rt->root); }
+int neap_run(neap_runtime *rt) {
+    if (check_free(rt) < 0) return -1;
+    return run_group(rt, rt->root);
+}
+
+// Protected: tells somebody of a deadlock.
+static int untie(lua_State *L) {
+    neapL_deadlock(lua_touserdata(L, 1), L);
+    return 0;
+}
 
 int neap_turn(neap_runtime *rt, int64_t limit_ns) {
-    int rc = neapL_turn(rt, rt->L, limit_ns);
-    if (rc == -EDEADLK) neapL_deadlock(rt, rt->L);
+    int rc = check_free(rt);
+    if (rc == 0) rc = neapL_turn(rt, rt->L, limit_ns);
+    if (rc == -EDEADLK) neapL_protect(rt, untie, rt);
     else if (rc < 0) return rc;
-    return !neapL_group_idle(rt->root);
+    return rt->holds > 0 || !neapL_group_idle(rt->root);
 }
 
 int neap_poll_fd(const neap_runtime *rt) {
@@ -164,6 +269,8 @@ int neap_post(neap_runtime *rt, neap_post_fn fn, void *arg) {
 }
 
 void neap_hold(neap_runtime *rt, int delta) {
+    assert(rt->holds + delta >= 0);
+    rt->holds += delta;
     neap_loop_hold(&rt->loop, delta);
 }
 
@@ -185,37 +292,75 @@ static bool has_ended(neap_runtime *rt, const void *ud) {
     return ((const outcome *)ud)->ended;
 }
 
-// Runs the chunk on top of the stack, in a group of its own, to the end.
+// Protected: main failed, the others of its group are cancelled.
+static int cancel_group(lua_State *L) {
+    neapL_group_cancel(L, lua_touserdata(L, 1), "the main task failed");
+    return 0;
+}
+
+// Protected: nothing of the group can go on. Then it is over.
+static int end_group(lua_State *L) {
+    neapL_group *group = lua_touserdata(L, 1);
+    neapL_group_kill(L, group);
+    neapL_group_close(L, group);
+    return 0;
+}
+
+// Runs the group's main task, and what it leaves behind.
+static int run_main(neap_runtime *rt, neapL_group *group, outcome *end) {
+    int rc = neapL_drive(rt, rt->L, has_ended, end);
+    if (rc < 0) return fail(rt, rc);
+    if (end->status < 0 && !neapL_protect(rt, cancel_group, group))
+        neap_scope_cancel(&group->scope);
+    return run_group(rt, group) < 0 ? -1 : end->status;
+}
+
+// Runs the chunk on top of the stack in a group of its own, to the end.
 static int run_chunk(neap_runtime *rt) {
-    outcome end = {-1, false};
     neapL_group *outer = rt->group;
     neapL_group *group = neapL_group_open(rt, &rt->root->scope, NULL);
     if (!group) return lua_pop(rt->L, 1), fail(rt, -ENOMEM);
+    outcome end = {-1, false};
     rt->group = group;
     int rc = neap_spawn(rt, 0, note_end, &end);
-    if (rc == 0) rc = neapL_drive(rt, rt->L, has_ended, &end);
-    if (rc < 0) fail(rt, rc);
-    if (rc < 0 || end.status < 0)
-        neapL_group_cancel(rt->L, group, "the main task failed");
-    rc = run_group(rt, group);
-    neapL_group_kill(rt->L, group); // only where the poller failed
+    if (rc == 0) rc = run_main(rt, group, &end);
     rt->group = outer;
-    neapL_group_close(rt->L, group);
-    return rc < 0 ? rc : end.status;
+    neapL_protect(rt, end_group, group);
+    if (!end.ended) neapL_host_tell(rt); // only where the poller failed
+    return rc < 0 ? -1 : 0;
 }
 
-static int run_loaded(neap_runtime *rt, int status) {
-    if (status == LUA_OK) return run_chunk(rt);
-    neapL_set_error(rt->L, rt, NULL);
+typedef struct source { // of a chunk
+    const char *path;   // a file's, where there is no code; NULL: stdin
+    const char *code;   // in a string
+    const char *name;   // of that string
+} source;
+
+// Protected: the chunk that the source holds.
+static int load(lua_State *L) {
+    const source *from = lua_touserdata(L, 1);
+    int status = from->code ? luaL_loadbuffer(L, from->code,
+                                              strlen(from->code), from->name)
+                            : luaL_loadfile(L, from->path);
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
+static int run(neap_runtime *rt, source from) {
+    lua_State *L = rt->L;
+    if (check_free(rt) < 0) return -1;
+    if (!lua_checkstack(L, LUA_MINSTACK)) return fail(rt, -ENOMEM);
+    lua_pushcfunction(L, load);
+    lua_pushlightuserdata(L, &from);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return run_chunk(rt);
+    neapL_set_error(L, rt, NULL);
     return -1;
 }
 
 int neap_dofile(neap_runtime *rt, const char *path) {
     if (path && strcmp(path, "-") == 0) path = NULL;
-    return run_loaded(rt, luaL_loadfile(rt->L, path));
+    return run(rt, (source){.path = path});
 }
 
 int neap_dostring(neap_runtime *rt, const char *code, const char *name) {
-    const char *chunk = name ? name : code;
-    return run_loaded(rt, luaL_loadbuffer(rt->L, code, strlen(code), chunk));
+    return run(rt, (source){.code = code, .name = name ? name : code});
 }

@@ -37,13 +37,19 @@ static void cancel(lua_State *L, neapL_task *task) {
     neapL_task_cancel(L, task);
 }
 
+// The main task; where it has ended, every task.
+static void cancel_main(neap_runtime *rt, lua_State *L) {
+    neapL_task *main = main_task(rt);
+    if (main) cancel(L, main);
+    else neapL_group_cancel_tasks(L, rt->root, reason);
+}
+
 static void on_line(lua_State *L, lua_Debug *ar) {
     neap_runtime *rt = neapL_find(L);
     (void)ar;
     unhook(rt);
     rt->interruption.pending = 0;
-    neapL_task *main = main_task(rt);
-    if (main) cancel(L, main);
+    cancel_main(rt, L);
     if (!rt->task) luaL_error(L, "%s", reason); // a callback
     if (!rt->task->core.inner->effective) cancel(L, rt->task);
     neapL_push_cancelled(L, rt->task);
@@ -64,17 +70,24 @@ void neapL_interrupt_running(neap_runtime *rt) {
     lua_sethook(running, on_line, LUA_MASKLINE, 0);
 }
 
-void neapL_interrupt_loop(neap_runtime *rt, lua_State *L) {
+bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L) {
+    neapL_interruption *it = &rt->interruption;
     assert(!rt->running);
+    if (!it->pending && !atomic_load_explicit(&it->remote,
+                                              memory_order_relaxed))
+        return false;
     unhook(rt);
-    rt->interruption.pending = 0;
-    neapL_task *main = main_task(rt);
-    if (main) cancel(L, main);
+    it->pending = 0;
+    atomic_store(&it->remote, false);
+    cancel_main(rt, L);
+    return true;
 }
 
 void neap_interrupt(neap_runtime *rt) {
-    rt->interruption.pending = 1;
-    if (pthread_equal(pthread_self(), rt->interruption.thread))
+    neapL_interruption *it = &rt->interruption;
+    if (pthread_equal(pthread_self(), it->thread)) {
+        it->pending = 1;
         neapL_interrupt_running(rt);
+    } else atomic_store(&it->remote, true);
     neap_poller_wake(rt->loop.poller);
 }

@@ -27,6 +27,7 @@
 #include <lua.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "bindings/neap.h"
@@ -116,6 +117,7 @@ typedef struct neapL_threads {
 // neap_interrupt was called, and the hook that stands in for a debugger's.
 typedef struct neapL_interruption {
     volatile sig_atomic_t pending; // not taken up yet
+    atomic_bool remote;            // the same, from another thread
     pthread_t thread;              // the runtime's
     lua_State *hooked;             // where our hook is set; NULL: nowhere
     lua_Hook hook;                 // what was set there before,
@@ -135,6 +137,8 @@ struct neap_runtime {
     bool owns_state;   // neap_open's: neap_close closes the state
     bool host_allocates; // big stacks go unseen: see threads.c
     bool closing;      // neap_close began: waits raise
+    int busy;          // turns and a close under way: hosts are refused
+    int holds;         // neap_hold's: run goes on
     lua_State *L;      // the state's main thread
     lua_State *turner; // whose C stack the turn stands on
     lua_State *caller; // where callbacks run
@@ -216,6 +220,10 @@ bool neapL_is_waiting(lua_State *co);
 // It is a task's whose function has not been entered.
 bool neapL_is_unstarted(lua_State *co);
 
+// The coroutine in which a waiting one waits: which its resume or wrap resumed.
+// NULL: it waits itself. (coroutine.c)
+lua_State *neapL_resumed_by(lua_State *co);
+
 // Resumes a coroutine from L with `nargs` from its stack; `*count` results.
 // LUA_YIELD with neapL_is_waiting(co): the caller must suspend, too.
 int neapL_resume(lua_State *L, lua_State *co, int nargs, int *count);
@@ -271,7 +279,7 @@ bool neapL_deadlock(neap_runtime *rt, lua_State *L);
 // An interruption is pending (interrupt.c): the coroutine that runs now is made
 // to hear of it; or the loop, where none has, cancels the main task.
 void neapL_interrupt_running(neap_runtime *rt);
-void neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
+bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
 
 // ---- reports (report.c)
 
@@ -294,8 +302,9 @@ const char *neapL_errorstring(lua_State *L, int arg);
 // A message handler that only keeps a traceback; see report.c.
 int neapL_traceback(lua_State *L);
 
-// Ends every task but `spare`, in which nothing can wait any more. (close.c)
-void neapL_close_tasks(neap_runtime *rt, const neapL_task *spare);
+// Closes the coroutine of every task, children's before parents', but of those
+// that are being closed: the state goes next. (close.c)
+void neapL_close_tasks(neap_runtime *rt);
 
 // ---- the parts of the module, each adds itself to the table on top of L
 

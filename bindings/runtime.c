@@ -68,9 +68,11 @@ static int init_loop(neap_runtime *rt) {
     rt->loop.is_virtual = rt->config.flags & NEAP_VIRTUAL_CLOCK;
     if (rt->config.timer_slack_ns > 0)
         rt->loop.slack_ns = rt->config.timer_slack_ns;
-    rt->root = neapL_group_open(rt, NULL, NULL);
-    rt->group = rt->root;
-    return rt->root ? 0 : -ENOMEM;
+    rt->root = rt->group = neapL_group_open(rt, NULL, NULL);
+    if (rt->root) return 0;
+    neap_inbox_close(&rt->loop.inbox);
+    neap_loop_term(&rt->loop);
+    return -ENOMEM;
 }
 
 // print for hosts that have an output function.
@@ -127,6 +129,7 @@ static int init_state(lua_State *L) {
 static int init(neap_runtime *rt, lua_State *L) {
     rt->L = rt->turner = L;
     rt->error = "";
+    if (!lua_checkstack(L, LUA_MINSTACK)) return -ENOMEM;
     int rc = init_loop(rt);
     if (rc < 0) return rc;
     lua_pushcfunction(L, init_state);
@@ -138,11 +141,14 @@ static int init(neap_runtime *rt, lua_State *L) {
 
 // ---- a state of our own
 
+// With the configuration read and everything else zero.
 static neap_runtime *allocate(const neap_config *config) {
-    neap_runtime *rt;
-    if (!config || !config->allocator) return calloc(1, sizeof *rt);
-    rt = config->allocator(config->allocator_ud, NULL, 0, sizeof *rt);
-    return rt ? memset(rt, 0, sizeof *rt) : NULL;
+    neap_runtime blank = {.owns_state = true}, *rt;
+    configure(&blank, config);
+    neap_allocator allocator = blank.config.allocator;
+    void *ud = blank.config.allocator_ud;
+    rt = allocator ? allocator(ud, NULL, 0, sizeof *rt) : malloc(sizeof *rt);
+    return rt ? memcpy(rt, &blank, sizeof blank) : NULL;
 }
 
 static void release(neap_runtime *rt) {
@@ -155,8 +161,9 @@ static void release(neap_runtime *rt) {
 
 // Undoes what neap_open did as far as it came.
 static neap_runtime *give_up(neap_runtime *rt, lua_State *L) {
+    rt->closing = true;
     if (L) lua_close(L);
-    if (rt->loop.resume) neapL_runtime_term(rt);
+    if (rt->root) neapL_runtime_term(rt);
     release(rt);
     return NULL;
 }
@@ -164,9 +171,7 @@ static neap_runtime *give_up(neap_runtime *rt, lua_State *L) {
 neap_runtime *neap_open(const neap_config *config) {
     neap_runtime *rt = allocate(config);
     if (!rt) return NULL;
-    configure(rt, config);
     neap_arena_init(&rt->arena);
-    rt->owns_state = true;
     rt->alloc = (neap_alloc){neap_arena_alloc, &rt->arena};
     rt->host_allocates = rt->config.allocator != NULL;
     if (rt->host_allocates)
@@ -182,7 +187,7 @@ neap_runtime *neap_open(const neap_config *config) {
 // The state is being closed.
 static int finalize(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
-    if (rt->L) neap_close(rt);
+    neap_close(rt);
     return 0;
 }
 
@@ -210,7 +215,7 @@ static lua_State *main_thread(lua_State *L) {
 neap_runtime *neap_attach(lua_State *L, const neap_config *config) {
     if (!lua_checkstack(L, LUA_MINSTACK)) return NULL;
     neap_runtime *rt = neapL_find(L);
-    if (rt) return rt;
+    if (rt && rt->root) return rt; // not closed
     lua_pushcfunction(L, make_userdata);
     lua_pushlightuserdata(L, &rt);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) return lua_pop(L, 1), NULL;
@@ -219,24 +224,23 @@ neap_runtime *neap_attach(lua_State *L, const neap_config *config) {
     rt->alloc.fn = lua_getallocf(L, &rt->alloc.ud);
     rt->host_allocates = true;
     if (init(rt, main_thread(L)) == 0) return rt;
-    neapL_runtime_term(rt);
-    rt->L = NULL;
+    if (rt->root) neapL_runtime_term(rt);
     return NULL;
 }
 
 // ---- the end
 
 void neap_close(neap_runtime *rt) {
-    if (!rt || !rt->L) return; // never opened, or closed
+    if (!rt || !rt->root) return; // never opened, or closed
     lua_State *L = rt->L;
-    if (rt->loop.in_turn) {
-        lua_pushliteral(L, "neap_close was called from inside a task");
-        neapL_set_error(L, rt, NULL);
+    if (rt->busy) {
+        neapL_set_words(rt, "neap_close was called from inside the runtime");
         return;
     }
+    rt->busy++;
     neapL_wind_up(rt);
     if (rt->owns_state) lua_close(L);
     neapL_runtime_term(rt);
-    rt->L = NULL;
+    rt->busy--;
     if (rt->owns_state) release(rt);
 }

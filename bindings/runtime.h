@@ -12,6 +12,9 @@ enum { NEAPL_HOST = NEAPL_READER + 1 }; // kind: tells a host of a task's end
 void neapL_host_slice(neap_runtime *rt, neap_task *waiter);
 void neapL_host_wake(lua_State *L, int index, neap_task *waiter);
 
+// Tells the hosts that are ready to be told, without the loop.
+void neapL_host_tell(neap_runtime *rt);
+
 // Frees what the loop holds; tasks have been ended. Sockets are closed.
 void neapL_runtime_term(neap_runtime *rt);
 
@@ -21,6 +24,13 @@ void neapL_wind_up(neap_runtime *rt);
 
 // Sets neap_error from the error object on top of L, popped, and a traceback.
 void neapL_set_error(lua_State *L, neap_runtime *rt, const char *traceback);
+
+// The same, in words of our own.
+void neapL_set_words(neap_runtime *rt, const char *words);
+
+// Calls a function of one argument, a light userdata, from outside of all
+// protected calls; false: it raised an error, which is dropped.
+bool neapL_protect(neap_runtime *rt, lua_CFunction fn, void *ud);
 
 // The warn function of states that neap_open makes: as the one of luaL_newstate.
 void neapL_open_warn(lua_State *L);

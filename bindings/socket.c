@@ -59,13 +59,13 @@ static void remove_path(neapL_socket *sock) {
     sock->inode = 0;
 }
 
-// False: the poller may still know it. Then the number is a stranger's, if it
-// is anybody's, and not ours to close.
+// False: the poller may still know it, because its number was closed behind our
+// back; then there is nothing left to close.
 static bool close_fd(neapL_socket *sock) {
     bool settled;
     if (sock->inode && neapL_is_open(sock)) remove_path(sock);
     int number = neap_fd_close(&sock->fd, &settled);
-    if (number >= 0 && settled) neap_sys_close(number);
+    if (number >= 0) neap_sys_close(number);
     neap_task_wake_all(&sock->senders, NEAP_WAKE_CLOSED);
     return settled;
 }

@@ -130,13 +130,27 @@ static void push_from(lua_State *L, const neapL_task *task, int place) {
     if (co != L) lua_xmove(co, L, 1);
 }
 
+// While a coroutine is being closed nothing is to be found on its stack.
+static void push_closing(lua_State *L, const neapL_task *task) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(task)->anchors);
+    lua_rawgetp(L, -1, task);
+    lua_remove(L, -2);
+}
+
 void neapL_task_push(lua_State *L, neapL_task *task) {
-    push_from(L, task, SELF);
+    if (task->future.closing) push_closing(L, task);
+    else push_from(L, task, SELF);
     assert(lua_touserdata(L, -1) == task);
 }
 
 const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
     lua_Debug ar;
+    if (task->future.closing) {
+        push_closing(L, task);
+        neapL_getextra(L, -1, "spawned_at");
+        lua_remove(L, -2);
+        return lua_tostring(L, -1);
+    }
     push_from(L, task, SITE);
     if (!lua_isfunction(L, -1)) return NULL; // nil
     lua_getinfo(L, ">S", &ar);
@@ -269,22 +283,34 @@ void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
         end(rt, task, status);
 }
 
-// A coroutine that is closed forgets where it was spawned: the Task keeps it.
-static void keep_site(lua_State *L, const neapL_task *task, int index) {
-    if (!neapL_spawned_at(L, task)) lua_pushboolean(L, 0), lua_remove(L, -2);
+// The innermost coroutine in which this one waits; or itself.
+static lua_State *innermost(lua_State *co) {
+    lua_State *inner;
+    while ((inner = neapL_resumed_by(co))) co = inner;
+    return co;
+}
+
+void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
+    lua_State *co;
+    neapL_task_push(L, task);
+    int index = lua_gettop(L);
+    neapL_spawned_at(L, task);
     neapL_setextra(L, index, "spawned_at");
+    neapL_anchor(L, runtime_of(task), index);
+    task->future.closing = true;
+    while ((co = innermost(task->co)) != task->co) neapL_unwind(L, co, who);
+    neapL_unwind(L, co, who);
 }
 
 void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
     neap_runtime *rt = runtime_of(task);
     lua_State *co = task->co;
     uint32_t row = task->row;
-    neapL_task_push(L, task);
+    neapL_task_unwind(L, task, who);
     lua_insert(L, -2); // Task, error
-    keep_site(L, task, lua_gettop(L) - 1);
-    neapL_unwind(L, co, who);
     if (neapL_is_pending(&task->future)) fail(L, task, -2);
     else lua_pop(L, 1);
+    if (!task->future.unawaited) neapL_unanchor(L, rt, task);
     leave(rt, task);
     neapL_thread_give(rt, co, row, false);
     lua_pop(L, 1);

@@ -44,6 +44,7 @@ struct neapL_future {
     bool exposed : 1;    // its coroutine got out: not to be used again
     bool daemon : 1;     // does not keep its group alive
     bool hosted : 1;     // a host waits for it (neap_spawn's done)
+    bool closing : 1;    // its coroutine is being closed: it is in rt->anchors
 };
 
 struct neapL_task {
@@ -136,8 +137,11 @@ void neapL_pushcancel(lua_State *L, int index);
 // Runs one slice of it: the resume hook's part for NEAPL_TASK.
 void neapL_task_slice(neap_runtime *rt, neapL_task *task);
 
-// Ends a task's coroutine from outside, running its clean-up, in which nothing
-// can wait; its error (what is on top of L, popped) becomes its end.
+// Closes a task's coroutine from outside, running its clean-up, in which nothing
+// can wait: what it resumed goes first. Pushes the Task. [-0, +1, m]
+void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who);
+
+// The same, and the error on top of L, which is popped, becomes its end.
 void neapL_task_kill(lua_State *L, neapL_task *task, const char *who);
 
 // Pushes the Cancelled that reaches into the task's innermost scope: that of the

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Arena: size classes of 16 bytes, cut from chunks, kept in free lists.
+// Arena: size classes of 8 bytes, cut from chunks, kept in free lists.
 //
 // What is left of a chunk that is too small for the next block is put, as one
-// block, into the free list of its own size, so nothing is lost but 15 bytes.
+// block, into the free list of its own size, so nothing is lost.
 //
 // Invariant: every block in free[k] has exactly (k + 1) * NEAP_ARENA_STEP bytes.
 #include "core/arena.h"

@@ -16,7 +16,7 @@
 #include <stddef.h>
 
 enum {
-    NEAP_ARENA_STEP = 16,     // classes are multiples of this many bytes
+    NEAP_ARENA_STEP = 8,      // classes are multiples of it; so Lua aligns
     NEAP_ARENA_MAX = 1024,    // larger blocks come from malloc
     NEAP_ARENA_CHUNK = 65536, // taken from the system at once, cut into blocks
     NEAP_ARENA_BIG = 16384    // a request above this is noted in `big`
