@@ -93,20 +93,29 @@ static bool is_transparent(lua_State *L, const char *name) {
     return ours;
 }
 
+// What Lua itself calls where nothing can be yielded; or NULL.
+static const char *called_by_lua(const lua_Debug *ar) {
+    if (strcmp(ar->namewhat, "hook") == 0) return "a debug hook";
+    if (strcmp(ar->namewhat, "metamethod") != 0) return NULL;
+    return strcmp(ar->name, "__gc") == 0 ? "__gc" : NULL;
+}
+
 // The first C function on co's stack that cannot be yielded across; its name
 // is left on L. NULL: there is none.
 static const char *blocker(lua_State *L, lua_State *co) {
     lua_Debug ar;
     for (int level = 0; lua_getstack(co, level, &ar); level++) {
-        lua_getinfo(co, "Sf", &ar);
+        lua_getinfo(co, "Sfn", &ar);
         if (co != L) lua_xmove(co, L, 1);
+        if (called_by_lua(&ar)) return called_by_lua(&ar);
         if (*ar.what == 'C') {
             lua_pushcfunction(L, name_function);
             lua_pushvalue(L, -2);
             lua_call(L, 1, 1);
             const char *name = lua_tostring(L, -1);
             lua_insert(L, -2);
-            if (!is_transparent(L, name)) return name ? name : "a C function";
+            if (!is_transparent(L, name))
+                return name ? name : ar.name ? ar.name : "a C function";
             lua_pop(L, 1);
         }
         lua_pop(L, 1);
@@ -117,7 +126,7 @@ static const char *blocker(lua_State *L, lua_State *co) {
 static int refuse(lua_State *L, neap_runtime *rt) {
     if (rt->closing)
         return luaL_error(L, "cannot wait here: the runtime is closing");
-    if (rt->unwinding && L != rt->running)
+    if (rt->unwinding)
         return luaL_error(L, "cannot wait here: %s is closing", rt->unwinding);
     if (!rt->task && rt->loop.in_turn)
         return luaL_error(L, "cannot wait here: this is a callback; "
@@ -162,6 +171,19 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
                     cancelled ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
     return neapL_suspend(L, ctx, k);
 }
+
+bool neapL_is_cancelled(lua_State *L) {
+    const neapL_task *task = neapL_current(L);
+    return task && task->core.inner->effective;
+}
+
+static int meet_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)ctx;
+    neapL_woken(L, status);
+    return 0;
+}
+
+int neapL_meet_cancel(lua_State *L) { return neapL_begin(L, 0, meet_k); }
 
 int neapL_raise_stuck(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &neapL_stuck);

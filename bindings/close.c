@@ -26,8 +26,7 @@ static neap_scope *last_leaf(neap_scope *scope) {
 }
 
 // Walks a tree backwards, what stands beneath a scope before the scope.
-static neap_scope *next_back(const neap_scope *root, neap_scope *scope) {
-    assert(scope != root);
+static neap_scope *next_back(neap_scope *scope) {
     if (scope->link.prev == &scope->parent->kids) return scope->parent;
     return last_leaf(NEAP_OWNER(scope->link.prev, neap_scope, link));
 }
@@ -36,7 +35,7 @@ void neapL_close_tasks(neap_runtime *rt) {
     lua_State *L = rt->turner;
     neap_scope *root = &rt->root->scope, *scope = last_leaf(root);
     assert(rt->closing); // nobody enters the tree, and nobody leaves it
-    for (; scope != root; scope = next_back(root, scope)) {
+    for (; scope != root; scope = next_back(scope)) {
         neapL_task *task = neapL_task_of(scope);
         if (!task || task->future.closing) continue;
         neapL_task_unwind(L, task, "os.exit");
@@ -60,11 +59,13 @@ static void name_task(lua_State *L, neap_runtime *rt, neapL_task *task) {
     lua_pop(L, 1);
 }
 
-// Protected: names all that are left.
+// Protected: names all that are left of a group.
 static int name_tasks(lua_State *L) {
-    neap_runtime *rt = lua_touserdata(L, 1);
-    neapL_task *task = NULL;
-    while ((task = neapL_task_next(rt, task))) name_task(L, rt, task);
+    neapL_group *group = lua_touserdata(L, 1);
+    neap_scope *root = &group->scope, *scope = root;
+    while ((scope = neap_scope_next(root, scope, false)))
+        if (neapL_task_of(scope))
+            name_task(L, group->rt, neapL_task_of(scope));
     return 0;
 }
 
@@ -85,28 +86,41 @@ bool neapL_protect(neap_runtime *rt, lua_CFunction fn, void *ud) {
     return false;
 }
 
+static bool is_over(const neapL_group *group) {
+    const neap_runtime *rt = group->rt;
+    return group == rt->root ? rt->alive == 0 : group->live == 0;
+}
+
 // Turns until no task is left, or the grace is over.
-static void run_out(neap_runtime *rt) {
+static void turn_out(neapL_group *group) {
+    neap_runtime *rt = group->rt;
     int64_t end_ns = neap_clock_ns() + rt->config.grace_ns;
-    while (rt->alive > 0) {
+    while (!is_over(group)) {
         int64_t left_ns = end_ns - neap_clock_ns();
         if (left_ns <= 0 || neapL_turn(rt, rt->L, left_ns) < 0) return;
     }
 }
 
 static int end_tasks(lua_State *L) {
-    neap_runtime *rt = lua_touserdata(L, 1);
-    neapL_group_kill(L, rt->root);
+    neapL_group_kill(L, lua_touserdata(L, 1));
     return 0;
 }
 
 // Each round ends some of them, or there is no memory to do so.
-static void end_all(neap_runtime *rt) {
+static void end_all(neapL_group *group) {
+    neap_runtime *rt = group->rt;
     uint32_t before = rt->alive + 1;
-    while (rt->alive > 0 && rt->alive < before) {
+    while (!is_over(group) && rt->alive < before) {
         before = rt->alive;
-        neapL_protect(rt, end_tasks, rt);
+        neapL_protect(rt, end_tasks, group);
     }
+}
+
+void neapL_run_out(neapL_group *group) {
+    turn_out(group);
+    if (is_over(group)) return;
+    neapL_protect(group->rt, name_tasks, group);
+    end_all(group);
 }
 
 static int drop_readers(lua_State *L) {
@@ -140,10 +154,8 @@ void neapL_wind_up(neap_runtime *rt) {
     rt->turner = rt->L;
     neap_inbox_close(&rt->loop.inbox);
     if (!neapL_protect(rt, cancel_all, rt)) neap_scope_cancel(&rt->root->scope);
-    run_out(rt);
-    if (rt->alive > 0) neapL_protect(rt, name_tasks, rt);
+    neapL_run_out(rt->root);
     rt->closing = true;
-    end_all(rt);
     tell_all(rt);
     neapL_protect(rt, drop_callbacks, rt);
 }

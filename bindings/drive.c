@@ -9,7 +9,7 @@
 // It is raised in the main task of the innermost run, naming who waits for what.
 #include <assert.h>
 #include <errno.h>
-
+#include <string.h>
 #include "bindings/task.h"
 
 const char neapL_stuck = 's'; // only its address counts
@@ -68,13 +68,17 @@ static int recover(lua_State *L) {
 static int turn_protected(turning *turns, lua_State *L) {
     neap_runtime *rt = turns->rt;
     lua_State *outer = rt->turner;
+    const char *unwinding = rt->unwinding; // a clean-up may have called us
+    int close_depth = rt->close_depth;
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     rt->turner = L;
+    rt->unwinding = NULL;
     rt->busy++;
     for (;;) {
         lua_pushcfunction(L, turn_body);
         lua_pushlightuserdata(L, turns);
         if (lua_pcall(L, 1, 0, 0) == LUA_OK) break;
+        rt->close_depth = close_depth;
         lua_pushcfunction(L, recover);
         lua_insert(L, -2);
         lua_pushlightuserdata(L, rt);
@@ -83,6 +87,7 @@ static int turn_protected(turning *turns, lua_State *L) {
     }
     rt->busy--;
     rt->turner = outer;
+    rt->unwinding = unwinding;
     return turns->rc;
 }
 
@@ -102,29 +107,43 @@ int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns) {
 // ---- deadlock
 
 // What the task waits for: its wait is a C function, and the object is that
-// function's first argument.
-static void add_object(lua_State *L, luaL_Buffer *words, neapL_task *task) {
+// function's first argument; of those that it awaits, the first that is pending.
+static bool push_object(lua_State *L, const neapL_task *task) {
+    bool awaits = task->future.doing == NEAPL_AWAIT;
     lua_Debug ar;
-    if (!lua_getstack(task->at, 0, &ar)) return;
-    if (!lua_getlocal(task->at, &ar, 1)) return;
-    lua_xmove(task->at, L, 1);
-    if (lua_isuserdata(L, -1) && !lua_islightuserdata(L, -1)) {
-        const char *object = luaL_tolstring(L, -1, NULL);
-        object = lua_pushfstring(L, ": %s", object);
-        lua_insert(L, -3);
-        lua_pop(L, 2);
-        luaL_addvalue(words);
-    } else lua_pop(L, 1);
+    if (!lua_getstack(task->at, 0, &ar)) return false;
+    for (int n = 1; lua_getlocal(task->at, &ar, n); n++) {
+        lua_xmove(task->at, L, 1);
+        const neapL_future *future = neapL_testfuture(L, -1);
+        if (awaits ? future && neapL_is_pending(future)
+                   : lua_rawlen(L, -1) > 0 && lua_isuserdata(L, -1))
+            return true;
+        lua_pop(L, 1);
+        if (!awaits) break;
+    }
+    return false;
+}
+
+static void add_object(lua_State *L, luaL_Buffer *words, neapL_task *task) {
+    if (!push_object(L, task)) return;
+    const char *object = luaL_tolstring(L, -1, NULL);
+    lua_pushfstring(L, ": %s", object);
+    lua_insert(L, -3);
+    lua_pop(L, 2);
+    luaL_addvalue(words);
 }
 
 enum { NAMED_MAX = 20 }; // tasks named in a report; more are counted
+
+static const char prefix[] = "deadlock: "; // of the words; a report has a kind
 
 // "deadlock: nothing can wake these tasks" and who they are; pushed.
 static const char *push_words(neap_runtime *rt, lua_State *L) {
     luaL_Buffer words;
     int count = 0;
     luaL_buffinit(L, &words);
-    luaL_addstring(&words, "deadlock: nothing can wake these tasks");
+    luaL_addstring(&words, prefix);
+    luaL_addstring(&words, "nothing can wake these tasks");
     neapL_task *task = NULL;
     while ((task = neapL_task_next(rt, task))) {
         if (++count > NAMED_MAX) continue;
@@ -156,7 +175,7 @@ static neapL_group *find_run(neap_runtime *rt) {
 // Its main task has ended: the others are cancelled, and who is cancelled and
 // waits all the same is ended.
 static void clear(neap_runtime *rt, lua_State *L, neapL_group *group) {
-    neapL_report_words(rt, "deadlock", lua_tostring(L, -1));
+    neapL_report_words(rt, "deadlock", lua_tostring(L, -1) + strlen(prefix));
     rt->unseen++;
     if (!neapL_group_cancel_tasks(L, group, "deadlock"))
         neapL_group_kill(L, group);

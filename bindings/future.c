@@ -115,7 +115,12 @@ void neapL_future_fail(lua_State *L, int index, neapL_state state) {
     future->shape = NEAPL_ONE;
     future->state = (uint8_t)state;
     wake_line(L, index, future);
-    if (state == NEAPL_FAILED && future->type == &neapL_task_type)
+    if (future->type != &neapL_task_type) return;
+    // A traceback beside a Cancelled is of an error whose place it took, in a
+    // clean-up that waited: that error must not vanish.
+    bool replaced = neapL_getextra(L, index, "traceback") != LUA_TNIL;
+    lua_pop(L, 1);
+    if (state == NEAPL_FAILED || replaced)
         note_failed(L, index, (neapL_task *)(void *)future);
 }
 

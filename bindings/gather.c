@@ -140,8 +140,9 @@ static int push_results(lua_State *L, int count) {
     luaL_checkstack(L, count, "too many results");
     for (int i = 1; i <= count; i++) {
         int top = lua_gettop(L);
-        if (neapL_future_results(L, i) == 0) lua_pushnil(L);
-        lua_settop(L, top + 1);
+        int results = neapL_future_results(L, i);
+        if (results > 0) lua_copy(L, -results, top + 1);
+        lua_settop(L, top + 1); // none: nil
     }
     return count;
 }
@@ -181,13 +182,17 @@ static int gather_end_k(lua_State *L, int status, lua_KContext ctx) {
     return lua_error(L);
 }
 
+static void cancel_all(lua_State *L, int count) {
+    for (int i = 1; i <= count; i++)
+        cancel_future(L, i, "another one of the gather ended it");
+}
+
 // The error to raise is on top.
 static int gather_over(lua_State *L, int count) {
     neapL_gathering *gathering = lua_touserdata(L, count + 1);
     gathering->waiter = NULL;
     gathering->on_error = false;
-    for (int i = 1; i <= count; i++)
-        cancel_future(L, i, "another one of the gather ended it");
+    cancel_all(L, count);
     return gather_end_k(L, LUA_OK, count);
 }
 
@@ -222,6 +227,7 @@ static int gather(lua_State *L) {
     refuse_self(L, 1, count);
     for (int i = 1; i <= count; i++) neapL_tofuture(L, i);
     gather_up(L, 1, count)->on_error = true;
+    if (neapL_is_cancelled(L)) cancel_all(L, count); // none of them begins
     return neapL_begin(L, count, gather_k);
 }
 
@@ -298,7 +304,7 @@ static int check_when(lua_State *L) {
         "got %s", luaL_tolstring(L, -1, NULL)));
 }
 
-// The list's elements go on the stack, functions as tasks.
+// The list's elements go on the stack.
 static int spread_list(lua_State *L) {
     lua_Integer count = luaL_len(L, LIST);
     luaL_argcheck(L, count >= 0, LIST, "its length is negative");
@@ -311,7 +317,6 @@ static int spread_list(lua_State *L) {
             "element %d: Task, Future or function expected, got %s", i,
             luaL_typename(L, -1)));
     }
-    for (int i = 0; i < (int)count; i++) neapL_tofuture(L, FUTURES + i);
     return (int)count;
 }
 
@@ -323,7 +328,9 @@ static int wait_some(lua_State *L) {
     check_timeout(L);
     int count = spread_list(L);
     refuse_self(L, FUTURES, count);
-    neapL_waiting(L, NEAPL_AWAIT);
+    neapL_waiting(L, NEAPL_AWAIT); // or nothing is begun
+    if (neapL_is_cancelled(L)) return neapL_meet_cancel(L);
+    for (int i = 0; i < count; i++) neapL_tofuture(L, FUTURES + i);
     neapL_gathering *gathering = gather_up(L, FUTURES, count);
     int ended = count - gathering->left;
     if (when == 1 && count > 0) gathering->left = ended > 0 ? 0 : 1;

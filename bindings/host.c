@@ -93,37 +93,68 @@ typedef struct waiter {
 } waiter;
 
 void neapL_host_wake(lua_State *L, int index, neap_task *core) {
-    neapL_anchor(L, neapL_of_loop(core->loop), index);
+    neap_runtime *rt = neapL_of_loop(core->loop);
+    neapL_anchor(L, rt, index);
+    rt->untold++;
     neap_task_wake(core, NEAP_WAKE_READY);
 }
 
-// Pushes the results, or the error, of the Task at `index`: the status, and how
-// many.
-static int push_end(lua_State *L, neap_runtime *rt, int index, int *count) {
-    const neapL_future *future = lua_touserdata(L, index);
-    if (future->state == NEAPL_FINISHED)
-        return *count = neapL_future_results(L, index), 0;
-    neapL_getextra(L, index, "traceback");
-    neapL_getvalue(L, index);
-    neapL_set_error(L, rt, lua_tostring(L, -2));
-    neapL_getvalue(L, index);
-    return *count = 1, -1;
+// Protected: the results, or the error, of a Task; sets the flag if it failed.
+static int push_end(lua_State *L) {
+    const neapL_future *future = lua_touserdata(L, 1);
+    bool *failed = lua_touserdata(L, 2);
+    *failed = future->state != NEAPL_FINISHED;
+    if (!*failed) return neapL_future_results(L, 1);
+    neapL_getextra(L, 1, "traceback");
+    neapL_getvalue(L, 1);
+    if (neapL_getextra(L, 1, "words") == LUA_TSTRING)
+        neapL_set_words(neapL_find(L), lua_tostring(L, -1));
+    else {
+        lua_pop(L, 1);
+        neapL_set_error(L, neapL_find(L), lua_tostring(L, -2));
+    }
+    neapL_getvalue(L, 1);
+    return 1;
 }
 
+// Protected: the waiter and the Task whose end it is told. That the results
+// cannot be had is an error, too.
+static int tell(lua_State *L) {
+    const waiter *waiting = lua_touserdata(L, 1);
+    neap_runtime *rt = neapL_find(L);
+    bool failed;
+    lua_pushcfunction(L, push_end);
+    lua_pushvalue(L, 2);
+    lua_pushlightuserdata(L, &failed);
+    if (lua_pcall(L, 2, LUA_MULTRET, 0) != LUA_OK) {
+        failed = true;
+        lua_pushvalue(L, -1);
+        neapL_set_error(L, rt, NULL);
+    }
+    waiting->done(rt, failed ? -1 : 0, lua_gettop(L) - 2, waiting->ud);
+    return 0;
+}
+
+// What done raises is caught here and reported.
 void neapL_host_slice(neap_runtime *rt, neap_task *core) {
     waiter *waiting = NEAP_OWNER(core, waiter, core);
     waiter copy = *waiting;
     lua_State *L = rt->L;
-    int top = lua_gettop(L), count;
+    int top = lua_gettop(L);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     neap_task_term(core);
     neap_alloc_free(&rt->alloc, waiting, sizeof *waiting);
-    rt->loop.current = NULL; // done may raise, and then who failed is asked
+    rt->untold--;
+    lua_pushcfunction(L, tell);
+    lua_pushlightuserdata(L, &copy);
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
     lua_rawgetp(L, -1, copy.task);
+    lua_remove(L, -2);
     neapL_unanchor(L, rt, copy.task);
-    int status = push_end(L, rt, top + 2, &count);
-    copy.done(rt, status, count, copy.ud);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        rt->unseen++;
+        neapL_report_error(L, rt, NULL, NULL);
+    }
     lua_settop(L, top);
 }
 
@@ -137,7 +168,7 @@ static neap_task *find_host(const neap_list *line) {
 }
 
 // Protected: tells one.
-static int tell(lua_State *L) {
+static int tell_host(lua_State *L) {
     neap_task *core = lua_touserdata(L, 1);
     neapL_host_slice(neapL_of_loop(core->loop), core);
     return 0;
@@ -149,7 +180,7 @@ void neapL_host_tell(neap_runtime *rt) {
     while ((core = find_host(&rt->loop.pass)) ||
            (core = find_host(&rt->loop.ready))) {
         neap_list_unlink(&core->link);
-        neapL_protect(rt, tell, core);
+        neapL_protect(rt, tell_host, core);
     }
     rt->busy--;
 }
@@ -208,13 +239,9 @@ int neap_spawn(neap_runtime *rt, int nargs, neap_done done, void *ud) {
 
 // ---- turning
 
+// Nothing keeps the group going: no task, no host that is still to be told.
 static bool is_idle(neap_runtime *rt, const void *group) {
-    return rt->holds == 0 && neapL_group_idle(group);
-}
-
-static bool is_empty(neap_runtime *rt, const void *group) {
-    (void)rt;
-    return ((const neapL_group *)group)->live == 0;
+    return rt->holds == 0 && rt->untold == 0 && neapL_group_idle(group);
 }
 
 static int fail(neap_runtime *rt, int rc) {
@@ -232,9 +259,10 @@ static int cancel_daemons(lua_State *L) {
 // Until the group's tasks have ended; daemons are cancelled then.
 static int run_group(neap_runtime *rt, neapL_group *group) {
     int rc = neapL_drive(rt, rt->L, is_idle, group);
-    if (rc == 0) neapL_protect(rt, cancel_daemons, group);
-    if (rc == 0) rc = neapL_drive(rt, rt->L, is_empty, group);
-    return rc < 0 ? fail(rt, rc) : 0;
+    if (rc < 0) return fail(rt, rc);
+    neapL_protect(rt, cancel_daemons, group);
+    neapL_run_out(group);
+    return 0;
 }
 
 int neap_run(neap_runtime *rt) {
@@ -253,7 +281,7 @@ int neap_turn(neap_runtime *rt, int64_t limit_ns) {
     if (rc == 0) rc = neapL_turn(rt, rt->L, limit_ns);
     if (rc == -EDEADLK) neapL_protect(rt, untie, rt);
     else if (rc < 0) return rc;
-    return rt->holds > 0 || !neapL_group_idle(rt->root);
+    return !is_idle(rt, rt->root);
 }
 
 int neap_poll_fd(const neap_runtime *rt) {
@@ -310,9 +338,11 @@ static int end_group(lua_State *L) {
 static int run_main(neap_runtime *rt, neapL_group *group, outcome *end) {
     int rc = neapL_drive(rt, rt->L, has_ended, end);
     if (rc < 0) return fail(rt, rc);
-    if (end->status < 0 && !neapL_protect(rt, cancel_group, group))
+    if (end->status == 0) return run_group(rt, group);
+    if (!neapL_protect(rt, cancel_group, group))
         neap_scope_cancel(&group->scope);
-    return run_group(rt, group) < 0 ? -1 : end->status;
+    neapL_run_out(group);
+    return -1;
 }
 
 // Runs the chunk on top of the stack in a group of its own, to the end.

@@ -128,6 +128,7 @@ static int loop_run_forever(lua_State *L) {
 static int loop_run_until_complete(lua_State *L) {
     neapL_checkloop(L);
     check_stay(L); // or no function is begun
+    if (neapL_is_cancelled(L)) return neapL_meet_cancel(L);
     neapL_future *future = neapL_tofuture(L, FUTURE);
     lua_settop(L, FUTURE);
     return stay_here(L, future);

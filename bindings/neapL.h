@@ -139,6 +139,7 @@ struct neap_runtime {
     bool closing;      // neap_close began: waits raise
     int busy;          // turns and a close under way: hosts are refused
     int holds;         // neap_hold's: run goes on
+    uint32_t untold;   // hosts whose task has ended, and done was not called
     lua_State *L;      // the state's main thread
     lua_State *turner; // whose C stack the turn stands on
     lua_State *caller; // where callbacks run
@@ -162,6 +163,7 @@ struct neap_runtime {
     uint32_t alive;        // tasks that have not ended
     neap_list failed;      // ended in error; nobody has waited for them yet
     uint64_t last_group_id; // groups made so far
+    uint64_t last_load_id;  // loads of require begun so far
     uint64_t callback_group_id; // of the callback that runs; 0: none does
     int unseen;            // errors that were reported and not looked at
     bool gc_switched;      // the collector went over to incremental
@@ -190,6 +192,11 @@ neap_runtime *neapL_find(lua_State *L);
 
 // The checkpoint at the head of every call that may wait; then `k`.
 int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+// The running task is cancelled: a call that would begin something does not,
+// but returns neapL_meet_cancel, which goes round the deque and raises.
+bool neapL_is_cancelled(lua_State *L);
+int neapL_meet_cancel(lua_State *L);
 
 // In a continuation: why the wait ended (READY where there was none). Raises
 // Cancelled, or the deadlock; takes the sentinel off the stack.

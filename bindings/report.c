@@ -35,6 +35,18 @@ const char *neapL_errorstring(lua_State *L, int arg) {
                               "fails)", luaL_typename(L, arg));
 }
 
+// What an error object that is told to a host says of itself, said where the
+// error was raised, as lua does; goes beside the Task at index 2.
+static void keep_words(lua_State *L) {
+    lua_pushnil(L); // an error before it is forgotten
+    if (!lua_isstring(L, 1) &&
+        luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL) {
+        lua_pushvalue(L, 1);
+        if (lua_pcall(L, 1, 1, 0) != LUA_OK) lua_pushnil(L);
+    }
+    neapL_setextra(L, 2, "words");
+}
+
 // The message handler of every task: keeps the traceback of the last error
 // that was no cancel, and that error, beside the Task. A cancel needs none.
 int neapL_traceback(lua_State *L) {
@@ -46,6 +58,7 @@ int neapL_traceback(lua_State *L) {
     neapL_setextra(L, 2, "traceback");
     lua_pushvalue(L, 1);
     neapL_setextra(L, 2, "raised");
+    if (rt->task->future.hosted) keep_words(L);
     lua_settop(L, 1);
     return 1;
 }

@@ -22,6 +22,10 @@ void neapL_runtime_term(neap_runtime *rt);
 // takes callbacks and readers out. The state still exists.
 void neapL_wind_up(neap_runtime *rt);
 
+// Turns the loop until the tasks of a group, which were cancelled, have ended,
+// but for at most the grace; what is left then is named and ended.
+void neapL_run_out(neapL_group *group);
+
 // Sets neap_error from the error object on top of L, popped, and a traceback.
 void neapL_set_error(lua_State *L, neap_runtime *rt, const char *traceback);
 

@@ -217,6 +217,7 @@ static void fail(lua_State *L, neapL_task *task, int index) {
 static int body_ended(lua_State *L, int status, lua_KContext ctx) {
     neapL_task *task = lua_touserdata(L, SELF);
     (void)ctx;
+    luaL_checkstack(L, LUA_MINSTACK, "too many results");
     if (status == LUA_OK || status == LUA_YIELD)
         neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);
     else fail(L, task, SELF);
@@ -298,6 +299,7 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     neapL_setextra(L, index, "spawned_at");
     neapL_anchor(L, runtime_of(task), index);
     task->future.closing = true;
+    if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
     while ((co = innermost(task->co)) != task->co) neapL_unwind(L, co, who);
     neapL_unwind(L, co, who);
 }

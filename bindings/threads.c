@@ -96,10 +96,9 @@ void neapL_thread_give(neap_runtime *rt, lua_State *co, uint32_t row,
                        bool reuse) {
     neapL_threads *threads = &rt->threads;
     lua_settop(co, 0);
-    if (!reuse || !has_room(rt)) {
-        drop(rt, row);
+    if (!reuse || lua_gethook(co) || !has_room(rt)) {
+        drop(rt, row); // debug.sethook keys a table by the coroutine, too
         return;
     }
-    if (lua_gethook(co)) lua_sethook(co, NULL, 0, 0);
     threads->idle[threads->idle_count++] = (struct neapL_thread){co, row};
 }

@@ -3,7 +3,7 @@
 --
 -- A line typed is sent, the answer is shown. io.read waits for the keyboard in
 -- a way that stops the whole loop; that is all right here, as this program does
--- nothing else. (Any other would read from neap.stdin.)
+-- nothing else.
 --
 -- It needs a server and a person, so there is no output to compare: a spec
 -- types into it.
@@ -11,6 +11,7 @@
 --   neap scripts/event_loop/client.lua [port]
 --
 -- runs on: neap
+-- test: tests/spec/servers_spec.lua
 
 local neap = require "neap"
 
@@ -28,7 +29,7 @@ local msg = input(">>: ")
 while msg do
     if msg ~= "" then    -- nothing sent would mean nothing answered
         assert(c:send(msg))
-        print(assert(c:recv(1024), "the server has closed the connection"))
+        print((assert(c:recv(1024), "the server has closed the connection")))
     end
     msg = input(">>: ")
 end

@@ -17,6 +17,7 @@
 -- The ports are 8080 and 8081 if none are given; 0 lets the system choose.
 --
 -- runs on: neap
+-- test: tests/spec/servers_spec.lua
 
 local neap = require "neap"
 

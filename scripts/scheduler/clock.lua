@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- module
 -- time() and sleep(s) for the scripts beside it: neap's where there is a neap.
 -- Stock Lua can neither sleep nor tell parts of a second, so the shell sleeps
 -- and we count for how long: time stands still while the script computes.

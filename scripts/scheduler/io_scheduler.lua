@@ -17,6 +17,7 @@
 -- The port is 30000 if none is given; 0 lets the system choose one.
 --
 -- runs on: neap
+-- test: tests/spec/servers_spec.lua
 
 local neap = require "neap"
 

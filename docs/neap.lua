@@ -1,0 +1,503 @@
+---@meta neap
+-- SPDX-License-Identifier: MIT
+--
+-- The types of neap for editors that speak LuaCATS (lua-language-server).
+-- It is never run. Add the folder that it stands in to the setting
+-- `Lua.workspace.library`; `make install` puts it into PREFIX/share/neap.
+--
+-- A call marked (waits) lets other tasks run until it returns. docs/manual.md
+-- says everything else; tests/spec/manual_spec.lua holds both to the module.
+
+-- What neap raises as a thing of its own ------------------------------------
+
+---An error object: `tostring` gives its message.
+---@class neap.Error
+---@field name "Cancelled"|"QueueClosed"|"Deadlock"
+---@field message string
+
+---Raised by every wait of a cancelled task, and by awaiting one.
+---@class neap.Cancelled: neap.Error
+---@field name "Cancelled"
+---@field reason any  as given to `cancel`
+---@field task? neap.Awaitable  what was cancelled; nil: a whole run
+
+---@alias neap.State "pending"|"running"|"finished"|"failed"|"cancelled"
+
+-- Tasks and futures ---------------------------------------------------------
+
+---What a Task and a Future have in common.
+---@class neap.Awaitable
+local Awaitable = {}
+
+---Waits until it has ended (waits): its results, or its error raised.
+---@return any ...
+function Awaitable:await() end
+
+---The results of one that has ended; raises its error.
+---@return any ...
+function Awaitable:result() end
+
+---The error of one that has ended; nil if it has finished.
+---@return any error
+function Awaitable:error() end
+
+---Whether it has ended.
+---@return boolean
+function Awaitable:done() end
+
+---Whether it ended because of its own cancel.
+---@return boolean
+function Awaitable:cancelled() end
+
+---Asks it to end.
+---@param reason? any
+---@return boolean pending  whether it had not ended yet
+function Awaitable:cancel(reason) end
+
+---@return neap.State
+function Awaitable:state() end
+
+---Calls `fn(..., self)` in the pass after it has ended.
+---@param fn fun(...: any)
+---@param ... any
+function Awaitable:on_done(fn, ...) end
+
+---Takes out what was added with this function and has not been called.
+---@param fn fun(...: any)
+---@return integer count
+function Awaitable:remove_done(fn) end
+
+---A function that the loop runs; `neap.spawn` makes one.
+---@class neap.Task: neap.Awaitable
+local Task = {}
+
+---Its name; with an argument, names it first.
+---@param name? any
+---@return string?
+function Task:name(name) end
+
+---Of its error; of one that is pending, where it is.
+---@return string?
+function Task:traceback() end
+
+---A value that comes later; `neap.Future` makes one.
+---@class neap.Future: neap.Awaitable
+local Future = {}
+
+---Ends it with these results.
+---@param ... any
+function Future:set_result(...) end
+
+---Ends it with an error.
+---@param e any
+function Future:set_error(e) end
+
+---A callback that may still be cancelled.
+---@class neap.Handle
+local Handle = {}
+
+---The callback will not be called.
+---@return boolean pending  false: it was called or cancelled before
+function Handle:cancel() end
+
+---Whether it is over: cancelled, or called already.
+---@return boolean
+function Handle:cancelled() end
+
+-- Queue ---------------------------------------------------------------------
+
+---Values from task to task, first in, first out.
+---@class neap.Queue
+---@operator len: integer
+local Queue = {}
+
+---Puts a value in (waits for room). Raises QueueClosed.
+---@param value any
+function Queue:put(value) end
+
+---@param value any
+---@return boolean put  whether there was room
+function Queue:try_put(value) end
+
+---Takes the next value (waits for one); `nil, "closed"` at the end.
+---@return any value
+---@return "closed"? closed
+function Queue:get() end
+
+---`true, value`, or `false`, or `nil, "closed"`.
+---@return boolean? got
+---@return any value
+function Queue:try_get() end
+
+---The values until the queue is closed and drained (waits).
+---@return fun(queue: neap.Queue): any iterator
+---@return neap.Queue
+function Queue:items() end
+
+---Nothing comes in any more.
+---@param drop? boolean  drop what is in
+function Queue:close(drop) end
+
+---An item that was got has been dealt with.
+function Queue:task_done() end
+
+---Waits until every item put has been dealt with (waits).
+function Queue:join() end
+
+---@return integer count  items that can be got
+function Queue:len() end
+
+-- Socket --------------------------------------------------------------------
+
+---A stream of bytes, or a listener. May be a `<close>` variable.
+---@class neap.Socket
+local Socket = {}
+
+---The next connection (waits), and its peer's host and port, or path.
+---@return neap.Socket? conn
+---@return string? host  or the message of a failure
+---@return integer|string? port  or the code of a failure
+function Socket:accept() end
+
+---What has arrived (waits); nil alone is the end of the stream.
+---@param max? integer  at most so many bytes; default and most: 65536
+---@return string? bytes
+---@return string? message
+---@return string? code
+function Socket:recv(max) end
+
+---Sends all of it (waits).
+---@param data string
+---@return true? sent
+---@return string? message
+---@return string? code
+function Socket:send(data) end
+
+---@param direction? "send"|"recv"|"both"
+---@return true? done
+---@return string? message
+---@return string? code
+function Socket:shutdown(direction) end
+
+---Closes it and wakes whoever waits on it.
+---@return true
+function Socket:close() end
+
+---@return integer? number  of the descriptor
+---@return string? message
+---@return string? code
+function Socket:fd() end
+
+---The name of this end: host and port, or the path.
+---@return string? host
+---@return integer|string? port  or the message of a failure
+---@return string? code
+function Socket:sockname() end
+
+---The name of the other end: host and port, or the path.
+---@return string? host
+---@return integer|string? port  or the message of a failure
+---@return string? code
+function Socket:peername() end
+
+---@alias neap.flag "nodelay"|"keepalive"|"reuseaddr"|"reuseport"|"broadcast"
+
+---@param name neap.flag
+---@param value boolean
+---@return true? done
+---@return string? message
+---@return string? code
+---@overload fun(self: neap.Socket, name: "rcvbuf"|"sndbuf", bytes: integer): true?, string?, string?
+function Socket:setopt(name, value) end
+
+-- Loop ----------------------------------------------------------------------
+
+---asyncio's face of the loop.
+---@class neap.Loop
+local Loop = {}
+
+---@param fn fun(...: any)
+---@param ... any
+---@return neap.Handle
+function Loop:call_soon(fn, ...) end
+
+---@param fn fun(...: any)
+---@param ... any
+---@return neap.Handle
+function Loop:call_soon_threadsafe(fn, ...) end
+
+---@param seconds number
+---@param fn fun(...: any)
+---@param ... any
+---@return neap.Handle
+function Loop:call_later(seconds, fn, ...) end
+
+---@param time number
+---@param fn fun(...: any)
+---@param ... any
+---@return neap.Handle
+function Loop:call_at(time, fn, ...) end
+
+---@return number seconds
+function Loop:time() end
+
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return neap.Task
+---@overload fun(self: neap.Loop, options: neap.SpawnOptions, fn: function, ...: any): neap.Task
+function Loop:create_task(fn, ...) end
+
+---@return neap.Future
+function Loop:create_future() end
+
+---Its results, or its error raised (waits).
+---@param x neap.Awaitable|fun(): any ...
+---@return any ...
+function Loop:run_until_complete(x) end
+
+---Until `stop` (waits).
+function Loop:run_forever() end
+
+---Ends the innermost run_forever or run_until_complete, or the next one.
+function Loop:stop() end
+
+---One turn; not in tasks and callbacks.
+function Loop:run_once() end
+
+---Cancels and awaits every other task of this run (waits).
+function Loop:close() end
+
+---@return boolean
+function Loop:is_running() end
+
+---Calls `fn(...)` each time that the descriptor can be read.
+---@param fd neap.Socket|integer
+---@param fn fun(...: any)
+---@param ... any
+function Loop:add_reader(fd, fn, ...) end
+
+---@param fd neap.Socket|integer
+---@return boolean removed
+function Loop:remove_reader(fd) end
+
+---Calls `fn(...)` each time that the descriptor can be written.
+---@param fd neap.Socket|integer
+---@param fn fun(...: any)
+---@param ... any
+function Loop:add_writer(fd, fn, ...) end
+
+---@param fd neap.Socket|integer
+---@return boolean removed
+function Loop:remove_writer(fd) end
+
+-- The module ----------------------------------------------------------------
+
+---@class neap
+---@field _VERSION string  "neap 0.1.0"
+local neap = {}
+
+---Runs main until it returns; cancels and awaits what it left behind (waits).
+---@param main fun(...: any): any ...
+---@param ... any
+---@return any ...  main's results
+function neap.run(main, ...) end
+
+---@class neap.SpawnOptions
+---@field name? any  for people to read
+---@field daemon? boolean  does not keep a script alive
+
+---Makes a task of `fn(...)`; it starts soon.
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return neap.Task
+---@overload fun(options: neap.SpawnOptions, fn: function, ...: any): neap.Task
+function neap.spawn(fn, ...) end
+
+---The task that runs; nil in callbacks and outside of tasks.
+---@return neap.Task?
+function neap.current() end
+
+---All tasks that have not ended, in spawn order.
+---@return neap.Task[]
+function neap.tasks() end
+
+---Waits for so many seconds (waits).
+---@param seconds number
+function neap.sleep(seconds) end
+
+---Waits until `neap.time()` says so (waits).
+---@param time number
+function neap.sleep_until(time) end
+
+---Lets every other task that is ready run once (waits).
+function neap.yield() end
+
+---`for i in neap.every(s) do`: a round every so many seconds (waits).
+---@param seconds number
+---@return fun(): integer
+function neap.every(seconds) end
+
+---The loop's time in seconds.
+---@return number
+function neap.time() end
+
+---The same as `x:await()` (waits).
+---@param x neap.Awaitable
+---@return any ...
+function neap.await(x) end
+
+---The first result of each; the first error cancels the others (waits).
+---@param ... neap.Awaitable|fun(): any ...
+---@return any ...
+function neap.gather(...) end
+
+---@class neap.WaitOptions
+---@field timeout? number  at most so many seconds
+---@field return_when? "all"|"first_done"|"first_error"
+
+---What has ended and what has not, both in the list's order (waits).
+---@param list (neap.Awaitable|fun(): any ...)[]
+---@param options? neap.WaitOptions
+---@return neap.Awaitable[] done
+---@return neap.Awaitable[] pending
+function neap.wait(list, options) end
+
+---Whether an error value is a Cancelled.
+---@param e any
+---@return boolean
+function neap.is_cancelled(e) end
+
+---Calls `fn(...)` in the next pass.
+---@param fn fun(...: any)
+---@param ... any
+---@return neap.Handle
+function neap.call_soon(fn, ...) end
+
+---Calls `fn(...)` in so many seconds.
+---@param seconds number
+---@param fn fun(...: any)
+---@param ... any
+---@return neap.Handle
+function neap.call_later(seconds, fn, ...) end
+
+---Calls `fn(...)` when `neap.time()` says so.
+---@param time number
+---@param fn fun(...: any)
+---@param ... any
+---@return neap.Handle
+function neap.call_at(time, fn, ...) end
+
+---The Loop; always the same one.
+---@return neap.Loop
+function neap.loop() end
+
+---A Future that is pending.
+---@return neap.Future
+function neap.Future() end
+
+---A queue.
+---@param max? number  room; nil, math.huge: no bound; 0: a rendezvous
+---@return neap.Queue
+function neap.Queue(max) end
+
+---@class neap.ConnectOptions
+---@field nodelay? boolean  default true
+
+---@class neap.ListenOptions: neap.ConnectOptions
+---@field reuseport? boolean
+---@field backlog? integer  how many connections may wait; default 4096
+
+---A Socket that listens.
+---@param host string  an address, "localhost", "*", or "unix:/path"
+---@param port integer  0: the system chooses
+---@param options? neap.ListenOptions
+---@return neap.Socket? listener
+---@return string? message
+---@return string? code
+---@overload fun(path: string, options?: neap.ListenOptions): neap.Socket?, string?, string?
+function neap.listen(host, port, options) end
+
+---A Socket that is connected (waits).
+---@param host string  an address, "localhost", or "unix:/path"
+---@param port integer
+---@param options? neap.ConnectOptions
+---@return neap.Socket? conn
+---@return string? message
+---@return string? code
+---@overload fun(path: string, options?: neap.ConnectOptions): neap.Socket?, string?, string?
+function neap.connect(host, port, options) end
+
+---Two Sockets that are connected to each other.
+---@return neap.Socket? one
+---@return neap.Socket|string? other  or the message of a failure
+---@return string? code
+function neap.socketpair() end
+
+---A Socket of a descriptor's number, which is neap's from then on.
+---@param fd integer
+---@return neap.Socket? socket
+---@return string? message
+---@return string? code
+function neap.socket(fd) end
+
+-- neap.generator ------------------------------------------------------------
+--
+-- Editors take a module's type from its file: say which it is, as in
+--
+--     local generator = require "neap.generator" ---@type neap.generator
+
+---A function that pauses. An iterator for `for`; may be a `<close>` variable.
+---@class neap.Generator
+---@operator call: any
+local Generator = {}
+
+---Goes on; the paused yield returns these values.
+---@param ... any
+---@return any ...  what is yielded next
+function Generator:send(...) end
+
+---Goes on; the paused yield raises this error.
+---@param e any
+---@return any ...  what is yielded next
+function Generator:throw(e) end
+
+---Raises GeneratorExit at the paused yield, so that it ends.
+function Generator:close() end
+
+---@class neap.StopIteration
+---@field value any  the first result
+---@field n integer  how many; they stand at 1 to n
+---@field [integer] any
+
+---@class neap.generator
+---@field GeneratorExit table  what `close` raises
+local generator = {}
+
+---A generator of `fn(...)`, which has not started.
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return neap.Generator
+function generator.new(fn, ...) end
+
+---Gives values to the consumer and pauses.
+---@param ... any
+---@return any ...  what is sent
+function generator.yield(...) end
+
+---Yields what another generator yields, until it ends.
+---@param inner neap.Generator
+---@return any ...  what its function returns
+function generator.delegate(inner) end
+
+---What `send` raises when the function has returned.
+---@param ... any
+---@return neap.StopIteration
+function generator.StopIteration(...) end
+
+---@param e any
+---@return boolean
+function generator.is_stop(e) end
+
+_G.neap = neap    -- in the command; elsewhere local neap = require "neap"
+
+return neap

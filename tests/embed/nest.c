@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// A host that owns a poll() loop and nests neap in it. The host has a source of
+// its own, a pipe; each byte of it goes to Lua, where a task waits for it and
+// another sleeps. Neither loop ever blocks the other.
+//
+// Where the backend has a descriptor, the host polls that. Where it has none
+// (neap_poll_fd is -1), the host sleeps no longer than neap_due_ns says; what
+// only the poller could tell (sockets, posts) is then looked for now and then.
+
+#define _POSIX_C_SOURCE 200809L
+#include <lauxlib.h>
+#include <lua.h>
+#include <neap.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "check.h"
+
+enum { HOST, NEAP, LOOK_MS = 10 };
+
+static const char script[] =
+    "local neap = require 'neap'\n"
+    "local queue = neap.Queue()\n"
+    "words, ticks = '', 0\n"
+    "function feed(byte) if byte then queue:put(byte) else queue:close() end\n"
+    "end\n"
+    "local ticker = neap.spawn(function()\n"
+    "  for i in neap.every(0.001) do ticks = i end\n"
+    "end)\n"
+    "neap.spawn(function()\n"
+    "  for byte in queue:items() do words = words .. byte end\n"
+    "  while ticks < 5 do neap.sleep(0.001) end\n"
+    "  ticker:cancel()\n"
+    "end)\n";
+
+// How long poll may sleep, in its milliseconds.
+static int timeout_ms(const neap_runtime *rt, int fd) {
+    int64_t due_ns = neap_due_ns(rt);
+    if (fd >= 0) return -1; // the descriptor tells
+    if (due_ns < 0 || due_ns > LOOK_MS * 1000000) return LOOK_MS;
+    return (int)((due_ns + 999999) / 1000000);
+}
+
+// What the host does with a byte of its own: it calls Lua, as any host does.
+// False: that was the end.
+static bool feed(lua_State *L, int source) {
+    char byte;
+    ssize_t n = read(source, &byte, 1);
+    CHECK(n >= 0);
+    lua_getglobal(L, "feed");
+    if (n == 1) lua_pushlstring(L, &byte, 1);
+    CHECK(lua_pcall(L, n == 1, 0, 0) == LUA_OK);
+    return n == 1;
+}
+
+static int run(neap_runtime *rt, int source) {
+    int left;
+    do {
+        int fd = neap_poll_fd(rt);
+        struct pollfd fds[] = {[HOST] = {.fd = source, .events = POLLIN},
+                               [NEAP] = {.fd = fd, .events = POLLIN}};
+        if (poll(fds, 2, timeout_ms(rt, fd)) < 0) return -1;
+        if (fds[HOST].revents && !feed(neap_state(rt), source))
+            source = -1; // poll passes over it
+        left = neap_turn(rt, 0);
+    } while (left > 0);
+    return left;
+}
+
+int main(void) {
+    int pair[2];
+    neap_runtime *rt = neap_open(NULL);
+    CHECK(rt && pipe(pair) == 0);
+    lua_State *L = neap_state(rt);
+    CHECK(luaL_dostring(L, script) == LUA_OK); // spawns; nothing runs yet
+    CHECK(write(pair[1], "hello", 5) == 5 && close(pair[1]) == 0);
+    CHECK(run(rt, pair[0]) == 0);
+    lua_getglobal(L, "words");
+    lua_getglobal(L, "ticks");
+    CHECK(strcmp(lua_tostring(L, -2), "hello") == 0);
+    CHECK(lua_tointeger(L, -1) >= 5);
+    close(pair[0]);
+    neap_close(rt);
+    return 0;
+}

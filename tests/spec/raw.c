@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// Raw: system calls for the specs of sockets, that do what a careless program
+// or another library would do behind our back. Built by tests/spec/sockets.lua.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int check_fd(lua_State *L) { return (int)luaL_checkinteger(L, 1); }
+
+// An integer, or nil and what is wrong.
+static int result(lua_State *L, long rc) {
+    if (rc >= 0) return lua_pushinteger(L, rc), 1;
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+}
+
+static int raw_close(lua_State *L) { return result(L, close(check_fd(L))); }
+
+static int raw_dup(lua_State *L) { return result(L, dup(check_fd(L))); }
+
+static int raw_pid(lua_State *L) { return result(L, getpid()); }
+
+// raw.count() -> descriptors of this process
+static int raw_count(lua_State *L) {
+    long count = -3; // ".", "..", and the folder's own
+    DIR *folder = opendir("/proc/self/fd");
+    while (folder && readdir(folder)) count++;
+    if (folder) closedir(folder);
+    return result(L, count);
+}
+
+// raw.polls() -> whether an epoll descriptor is open: the backend remembers
+static int raw_polls(lua_State *L) {
+    char name[32], target[64] = "";
+    bool found = false;
+    for (int fd = 0; fd < 64 && !found; fd++) {
+        snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(name, target, sizeof target - 1);
+        target[n < 0 ? 0 : n] = '\0';
+        found = strstr(target, "eventpoll") != NULL;
+    }
+    lua_pushboolean(L, found);
+    return 1;
+}
+
+// raw.recv(fd) -> bytes or nil: takes what is there
+static int raw_recv(lua_State *L) {
+    char bytes[65536];
+    ssize_t n = recv(check_fd(L), bytes, sizeof bytes, MSG_DONTWAIT);
+    if (n < 0) return result(L, n);
+    lua_pushlstring(L, bytes, (size_t)n);
+    return 1;
+}
+
+// raw.open(path) -> fd, to read
+static int raw_open(lua_State *L) {
+    return result(L, open(luaL_checkstring(L, 1), O_RDONLY | O_CLOEXEC));
+}
+
+// raw.pair("stream" | "dgram") -> fd, fd: blocking ones
+static int raw_pair(lua_State *L) {
+    static const char *const names[] = {"stream", "dgram", NULL};
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+    int type = types[luaL_checkoption(L, 1, "stream", names)], pair[2];
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
+        return result(L, -1);
+    lua_pushinteger(L, pair[0]);
+    lua_pushinteger(L, pair[1]);
+    return 2;
+}
+
+// raw.listener() -> fd: a blocking one, on a port of 127.0.0.1
+static int raw_listener(lua_State *L) {
+    struct sockaddr_in name = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, "127.0.0.1", &name.sin_addr);
+    if (bind(fd, (void *)&name, sizeof name) < 0 || listen(fd, 8) < 0)
+        return result(L, -1);
+    return result(L, fd);
+}
+
+// raw.blocks(fd) -> whether O_NONBLOCK is off
+static int raw_blocks(lua_State *L) {
+    lua_pushboolean(L, !(fcntl(check_fd(L), F_GETFL) & O_NONBLOCK));
+    return 1;
+}
+
+// raw.nodelay(fd) -> whether TCP_NODELAY is on
+static int raw_nodelay(lua_State *L) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    getsockopt(check_fd(L), IPPROTO_TCP, TCP_NODELAY, &value, &size);
+    lua_pushboolean(L, value);
+    return 1;
+}
+
+// raw.abort(fd): closing it will reset the connection
+static int raw_abort(lua_State *L) {
+    struct linger now = {.l_onoff = 1};
+    int fd = check_fd(L);
+    return result(L, setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now));
+}
+
+// raw.limit(n) -> the limit of descriptors that was in force
+static int raw_limit(lua_State *L) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    lua_pushinteger(L, (lua_Integer)limit.rlim_cur);
+    limit.rlim_cur = (rlim_t)luaL_checkinteger(L, 1);
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return result(L, -1);
+    return 1;
+}
+
+int luaopen_raw(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"close", raw_close},       {"dup", raw_dup},
+        {"pid", raw_pid},           {"recv", raw_recv},
+        {"open", raw_open},         {"pair", raw_pair},
+        {"listener", raw_listener}, {"blocks", raw_blocks},
+        {"nodelay", raw_nodelay},   {"abort", raw_abort},
+        {"limit", raw_limit},       {"count", raw_count},
+        {"polls", raw_polls},       {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

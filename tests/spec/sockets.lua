@@ -1,0 +1,127 @@
+-- SPDX-License-Identifier: MIT
+--
+-- What the specs of sockets share: bounds, descriptors, and tests/spec/raw.c,
+-- the system calls of a program that goes behind our back.
+
+local assert = require "luassert"
+local neap = require "neap"
+
+local sockets = {}
+
+local function run(command)
+  local pipe <close> = assert(io.popen(command .. " 2>&1"))
+  return (pipe:read "a":gsub("%s+$", ""))
+end
+
+-- Folders ------------------------------------------------------------------
+
+sockets.folder = run "mktemp -d"
+
+-- Removes the folder when the spec is through.
+function sockets.clean()
+  os.execute("rm -rf '" .. sockets.folder .. "'")
+end
+
+-- A path in it that nobody uses.
+local paths = 0
+function sockets.path()
+  paths = paths + 1
+  return ("%s/%d.sock"):format(sockets.folder, paths)
+end
+
+function sockets.exists(path)
+  return os.execute(("test -e '%s'"):format(path)) == true
+end
+
+-- A shared library made of tests/spec/NAME.c.
+function sockets.build(name)
+  local library = ("%s/%s.so"):format(sockets.folder, name)
+  local words = run(("cc -shared -fPIC -o '%s' tests/spec/%s.c " ..
+    "$(pkg-config --cflags lua5.4) -ldl"):format(library, name))
+  assert(words == "", words)
+  return library
+end
+
+sockets.library = sockets.build "raw"
+sockets.raw = package.loadlib(sockets.library, "luaopen_raw")()
+
+-- Descriptors of this process. Asked for a clean count, it first collects what
+-- earlier tests left.
+function sockets.count(clean)
+  if clean then
+    collectgarbage()
+    collectgarbage()
+  end
+  return sockets.raw.count()
+end
+
+-- Tasks --------------------------------------------------------------------
+
+-- The function as the body of a test: a task that has 10 s.
+function sockets.bounded(fn)
+  return function()
+    local task = neap.spawn(fn)
+    neap.wait({task}, {timeout = 10})
+    if task:done() then return task:await() end
+    local words = tostring(task)
+    task:cancel()
+    error("not through in 10 s: " .. words, 0)
+  end
+end
+
+function sockets.is_closed(...)
+  assert.same({n = 3, nil, "socket is closed", "closed"}, table.pack(...))
+end
+
+-- A task in a method of the socket, which waits there by now.
+function sockets.start(sock, method, ...)
+  local task = neap.spawn(sock[method], sock, ...)
+  for _ = 1, 4 do neap.yield() end
+  assert(task:state() == "pending", "it did not wait")
+  return task
+end
+
+-- Everything up to the end of the stream.
+function sockets.drain(sock)
+  local parts = {}
+  for part in function() return sock:recv() end do
+    parts[#parts + 1] = part
+  end
+  return table.concat(parts)
+end
+
+-- Connections --------------------------------------------------------------
+
+-- Both ends, and what closes them both at the end of the caller's block.
+local function guarded(a, b)
+  return a, b, setmetatable({}, {__close = function()
+    a:close()
+    b:close()
+  end})
+end
+
+function sockets.pair()
+  return guarded(assert(neap.socketpair()))
+end
+
+-- The same over TCP ("127.0.0.1", "::1") or over a path ("unix").
+function sockets.connection(host)
+  local listener <close> = host == "unix"
+    and assert(neap.listen("unix:" .. sockets.path()))
+    or assert(neap.listen(host or "127.0.0.1", 0))
+  local name, port = listener:sockname()
+  local server = neap.spawn(listener.accept, listener)
+  if not port then name = "unix:" .. name end
+  local client = assert(neap.connect(name, port))
+  return guarded(client, (assert(server:await())))
+end
+
+-- The kinds of connection that must behave alike: name and maker.
+sockets.kinds = {
+  {"a socketpair", sockets.pair},
+  {"TCP over IPv4", sockets.connection},
+  {"TCP over IPv6", function() return sockets.connection "::1" end},
+  {"a unix path", function() return sockets.connection "unix" end},
+}
+
+return sockets
