@@ -163,12 +163,11 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
     neap_runtime *rt = neapL_rt(L);
     neapL_task *task = rt->task;
     if (!task) return k(L, LUA_OK, ctx);
-    bool cancelled = task->core.inner->effective;
-    if (!cancelled && ++rt->quick < QUICK_MAX) return k(L, LUA_OK, ctx);
+    if (!task->core.inner->effective && ++rt->quick < QUICK_MAX)
+        return k(L, LUA_OK, ctx);
     if (L != rt->waitable || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
     neapL_waiting(L, NEAPL_YIELD);
-    neap_task_ready(&task->core,
-                    cancelled ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
+    neap_task_yield(&task->core);
     return neapL_suspend(L, ctx, k);
 }
 

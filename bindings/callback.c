@@ -264,6 +264,7 @@ static int future_remove_done(lua_State *L) {
 bool neapL_handle_cancel(lua_State *L, neap_runtime *rt, neapL_handle *handle) {
     if (!handle->active) return false;
     handle->active = false;
+    handle->cancelled = true;
     neap_task_term(&handle->core);
     neapL_unanchor(L, rt, handle);
     return true;
@@ -277,13 +278,15 @@ static int handle_cancel(lua_State *L) {
 
 static int handle_cancelled(lua_State *L) {
     const neapL_handle *handle = neapL_check(L, 1, &neapL_handle_type);
-    lua_pushboolean(L, !handle->active);
+    lua_pushboolean(L, handle->cancelled);
     return 1;
 }
 
 static int handle_tostring(lua_State *L) {
     neapL_handle *handle = neapL_check(L, 1, &neapL_handle_type);
-    const char *state = handle->active ? "pending" : "over";
+    const char *state = handle->active      ? "pending"
+                        : handle->cancelled ? "cancelled"
+                                            : "called";
     const char *site = push_site(L, 1);
     lua_pushfstring(L, "<Handle %s, %s>", state, site ? site : "?");
     return 1;

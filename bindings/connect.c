@@ -58,10 +58,6 @@ static int attempt(lua_State *L, neapL_socket *sock,
 
 static void await_room(neap_runtime *rt, neapL_task *task) {
     assert(!task->core.timer.armed);
-    if (task->core.inner->effective) {
-        neap_task_ready(&task->core, NEAP_WAKE_CANCEL);
-        return;
-    }
     neap_task_wait_outside(&task->core, NULL);
     neap_task_arm(&task->core, neapL_deadline(rt, FULL_NS));
 }

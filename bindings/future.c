@@ -70,7 +70,7 @@ static void wake_line(lua_State *L, int index, neapL_future *future) {
         future->seen = true;
         if (first->kind == NEAPL_TASK) neap_task_wake(first, NEAP_WAKE_READY);
         else if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
-        else if (first->kind == NEAPL_HOST) neapL_host_wake(L, index, first);
+        else if (first->kind == NEAPL_HOST) neapL_host_wake(first);
         else neapL_callback_wake(L, index, first);
     }
 }
@@ -116,9 +116,9 @@ void neapL_future_fail(lua_State *L, int index, neapL_state state) {
     future->state = (uint8_t)state;
     wake_line(L, index, future);
     if (future->type != &neapL_task_type) return;
-    // A traceback beside a Cancelled is of an error whose place it took, in a
-    // clean-up that waited: that error must not vanish.
-    bool replaced = neapL_getextra(L, index, "traceback") != LUA_TNIL;
+    // What was raised before a Cancelled took its place, in a clean-up that
+    // waited, must not vanish.
+    bool replaced = neapL_getextra(L, index, "raised") != LUA_TNIL;
     lua_pop(L, 1);
     if (state == NEAPL_FAILED || replaced)
         note_failed(L, index, (neapL_task *)(void *)future);

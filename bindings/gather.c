@@ -31,6 +31,7 @@ struct neapL_gathering {
     int count;         // watches
     int left;          // futures that must still end
     bool on_error;     // a failure is enough
+    neap_scope cover;  // the shield under which gather waits for their end
     int first_failed;  // the watch whose future failed first; -1: none
     neapL_watch watches[];
 };
@@ -67,6 +68,7 @@ void neapL_watch_notify(neap_task *core) {
 
 static int gathering_close(lua_State *L) {
     neapL_gathering *gathering = lua_touserdata(L, 1);
+    if (gathering->cover.parent) neapL_uncover(&gathering->cover);
     for (int i = 0; i < gathering->count; i++)
         neap_task_term(&gathering->watches[i].core);
     return gathering->count = 0;
@@ -178,6 +180,7 @@ static int gather_end_k(lua_State *L, int status, lua_KContext ctx) {
     }
     for (int i = 1; i <= count; i++)
         neapL_future_see(rt, lua_touserdata(L, i));
+    neapL_uncover(&gathering->cover);
     if (rt->task->core.inner->effective) neapL_push_cancelled(L, rt->task);
     return lua_error(L);
 }
@@ -192,6 +195,7 @@ static int gather_over(lua_State *L, int count) {
     neapL_gathering *gathering = lua_touserdata(L, count + 1);
     gathering->waiter = NULL;
     gathering->on_error = false;
+    neapL_cover(&gathering->cover, &neapL_current(L)->core);
     cancel_all(L, count);
     return gather_end_k(L, LUA_OK, count);
 }
@@ -295,6 +299,7 @@ static int check_when(lua_State *L) {
                                         NULL};
     if (lua_isnoneornil(L, OPTIONS)) return 0;
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
+    neapL_checknames(L, OPTIONS, " timeout return_when ");
     lua_getfield(L, OPTIONS, "return_when");
     const char *name = lua_isnil(L, -1) ? names[0] : lua_tostring(L, -1);
     for (int i = 0; name && names[i]; i++)

@@ -29,7 +29,7 @@ neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
 void neapL_group_close(lua_State *L, neapL_group *group) {
     neap_runtime *rt = group->rt;
     assert(group->live == 0 && neap_list_empty(&group->line));
-    neapL_group_uncover(group);
+    if (group->cover.parent) neapL_uncover(&group->cover);
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
     neap_scope_close(&group->scope);
@@ -37,18 +37,15 @@ void neapL_group_close(lua_State *L, neapL_group *group) {
     neap_alloc_free(&rt->alloc, group, sizeof *group);
 }
 
-void neapL_group_cover(neapL_group *group) {
-    neap_task *owner = &group->owner->core;
-    neap_scope_open(&group->cover, owner->inner, owner);
-    neap_scope_shield(&group->cover, true);
-    owner->inner = &group->cover;
+void neapL_cover(neap_scope *cover, neap_task *task) {
+    neap_scope_open(cover, task->inner, task);
+    neap_scope_shield(cover, true);
+    task->inner = cover;
 }
 
-void neapL_group_uncover(neapL_group *group) {
-    neap_scope *cover = &group->cover;
-    if (!cover->parent) return;
-    assert(group->owner->core.inner == cover);
-    group->owner->core.inner = cover->parent;
+void neapL_uncover(neap_scope *cover) {
+    assert(cover->task->inner == cover);
+    cover->task->inner = cover->parent;
     neap_scope_close(cover);
 }
 

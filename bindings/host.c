@@ -85,17 +85,15 @@ lua_State *neap_state(neap_runtime *rt) { return rt->L; }
 
 // ---- a host that waits for a task
 
+// The table of anchors holds the Task under the waiter's address.
 typedef struct waiter {
-    neap_task core;   // in the task's line, then in the ready deque
-    neapL_task *task; // whose end it waits for
-    neap_done done;   // to be called then
-    void *ud;         // its last argument
+    neap_task core; // in the task's line, then in the ready deque
+    neap_done done; // to be called when the task has ended
+    void *ud;       // its last argument
 } waiter;
 
-void neapL_host_wake(lua_State *L, int index, neap_task *core) {
-    neap_runtime *rt = neapL_of_loop(core->loop);
-    neapL_anchor(L, rt, index);
-    rt->untold++;
+void neapL_host_wake(neap_task *core) {
+    neapL_of_loop(core->loop)->untold++;
     neap_task_wake(core, NEAP_WAKE_READY);
 }
 
@@ -143,14 +141,14 @@ void neapL_host_slice(neap_runtime *rt, neap_task *core) {
     int top = lua_gettop(L);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     neap_task_term(core);
-    neap_alloc_free(&rt->alloc, waiting, sizeof *waiting);
     rt->untold--;
     lua_pushcfunction(L, tell);
     lua_pushlightuserdata(L, &copy);
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
-    lua_rawgetp(L, -1, copy.task);
+    lua_rawgetp(L, -1, waiting);
     lua_remove(L, -2);
-    neapL_unanchor(L, rt, copy.task);
+    neapL_unanchor(L, rt, waiting);
+    neap_alloc_free(&rt->alloc, waiting, sizeof *waiting);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
         rt->unseen++;
         neapL_report_error(L, rt, NULL, NULL);
@@ -185,17 +183,27 @@ void neapL_host_tell(neap_runtime *rt) {
     rt->busy--;
 }
 
-// Protected: the waiter, the function, its arguments.
+// Sets what is anchored under the waiter's address to the value on top, popped.
+static void anchor(lua_State *L, neap_runtime *rt, const waiter *waiting) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
+    lua_insert(L, -2);
+    lua_rawsetp(L, -2, waiting);
+    lua_pop(L, 1);
+}
+
+// Protected: the waiter, the function, its arguments. The place in the table is
+// made first: once there is a task, nothing can fail.
 static int spawn_body(lua_State *L) {
     waiter *waiting = lua_touserdata(L, 1);
     neap_runtime *rt = neapL_find(L);
     if (!lua_isfunction(L, 2))
         return luaL_error(L, "neap_spawn: function expected, got %s",
                           luaL_typename(L, 2));
+    if (waiting) lua_pushboolean(L, 1), anchor(L, rt, waiting);
     neapL_task *task = neapL_spawn(L, rt, rt->group, lua_gettop(L) - 2);
     if (!rt->busy || !rt->group->main) rt->group->main = task;
     if (!waiting) return 0;
-    waiting->task = task;
+    anchor(L, rt, waiting);
     neap_task_init(&waiting->core, &rt->loop, NEAPL_HOST);
     neap_task_wait(&waiting->core, &task->future.line);
     task->future.hosted = true;
@@ -212,6 +220,7 @@ static int try_spawn(neap_runtime *rt, int nargs, waiter *waiting) {
     int status = lua_pcall(L, nargs + 2, 0, 0);
     if (status == LUA_OK) return 0;
     neapL_set_error(L, rt, NULL);
+    neapL_unanchor(L, rt, waiting); // no memory is needed for that
     return status == LUA_ERRMEM ? -ENOMEM : -EINVAL;
 }
 

@@ -61,6 +61,10 @@ void *neapL_check(lua_State *L, int arg, const neapL_type *type);
 // A new, zeroed userdata with its metatable; `values` user values. [-0, +1, m]
 void *neapL_new(lua_State *L, const neapL_type *type, int values);
 
+// Raises if the table at `index` has a key that is none of the names in `known`
+// (" name name "): a misspelt option would else be ignored in silence.
+void neapL_checknames(lua_State *L, int index, const char *known);
+
 // Makes the metatable of a type. [-0, +0, m]
 void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type);
 

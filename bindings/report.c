@@ -136,12 +136,13 @@ void neapL_report_failed(neap_runtime *rt) {
 // ---- a report as text
 
 void neap_report_print(void *ud, const neap_report *report) {
+    unsigned long long id = report->id;
     (void)ud;
     fprintf(stderr, "neap: ");
-    if (report->id) fprintf(stderr, "task #%llu ", (unsigned long long)report->id);
+    if (id) fprintf(stderr, "task #%llu ", id);
     if (report->task) fprintf(stderr, "'%s' ", report->task);
-    fprintf(stderr, "%s: %s\n", report->id ? "failed" : report->kind,
-            report->message ? report->message : "");
+    if (id) fprintf(stderr, "failed: ");
+    fprintf(stderr, "%s\n", report->message ? report->message : report->kind);
     if (report->traceback) fprintf(stderr, "%s\n", report->traceback);
     if (report->spawned_at)
         fprintf(stderr, "\tspawned at %s\n", report->spawned_at);

@@ -79,7 +79,7 @@ static int run_k(lua_State *L, int status, lua_KContext ctx) {
 static int run_inside(lua_State *L, neapL_task *task) {
     neapL_waiting(L, NEAPL_RUN); // or nothing is begun
     neapL_group *group = begin(L, task->core.inner, task);
-    neapL_group_cover(group);
+    neapL_cover(&group->cover, &task->core);
     return run_k(L, LUA_OK, (lua_KContext)group);
 }
 

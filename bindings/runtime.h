@@ -7,10 +7,9 @@
 
 enum { NEAPL_HOST = NEAPL_READER + 1 }; // kind: tells a host of a task's end
 
-// The resume hook's part for NEAPL_HOST; and for future.c: the Task at `index`
-// ended.
+// The resume hook's part for NEAPL_HOST; and for future.c: its Task ended.
 void neapL_host_slice(neap_runtime *rt, neap_task *waiter);
-void neapL_host_wake(lua_State *L, int index, neap_task *waiter);
+void neapL_host_wake(neap_task *waiter);
 
 // Tells the hosts that are ready to be told, without the loop.
 void neapL_host_tell(neap_runtime *rt);

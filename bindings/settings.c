@@ -1,39 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Settings: reading the table of options (see settings.h).
 //
-// A name that nobody knows is an error: a misspelt option would else be ignored
-// in silence.
+// One list for both functions: options of listen do no harm to connect.
 #include "bindings/settings.h"
 
 #include <limits.h>
-#include <string.h>
 
 #include "bindings/address.h"
 #include "bindings/neapL.h"
 
 enum { BACKLOG = 4096 }; // default; Linux cuts it to net.core.somaxconn
-
-// One list for both functions: options of listen do no harm to connect.
-static bool is_known(const char *name) {
-    static const char *const known[] = {"backlog", "nodelay", "reuseport"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i], name) == 0) return true;
-    return false;
-}
-
-static void check_names(lua_State *L, int index) {
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        const char *name = lua_type(L, -2) == LUA_TSTRING
-                               ? lua_tostring(L, -2)
-                               : luaL_typename(L, -2);
-        if (is_known(name)) continue;
-        luaL_argerror(L, index,
-                      lua_pushfstring(L,
-                                      "unknown option '%s'; known: "
-                                      "backlog nodelay reuseport",
-                                      name));
-    }
-}
 
 // An option that is nil keeps what `*flag` holds: the default.
 static void check_flag(lua_State *L, int index, const char *name, bool *flag) {
@@ -61,7 +37,7 @@ void neapL_checksettings(lua_State *L, neapL_settings *settings) {
     *settings = (neapL_settings){true, false, BACKLOG};
     if (lua_isnoneornil(L, index)) return;
     luaL_checktype(L, index, LUA_TTABLE);
-    check_names(L, index);
+    neapL_checknames(L, index, " backlog nodelay reuseport "); // both have all
     check_flag(L, index, "nodelay", &settings->nodelay);
     check_flag(L, index, "reuseport", &settings->reuseport);
     check_backlog(L, index, &settings->backlog);

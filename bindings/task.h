@@ -90,9 +90,9 @@ neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
 // Its tasks have ended: frees it.
 void neapL_group_close(lua_State *L, neapL_group *group);
 
-// Its owner waits from now on under a shield; and no longer.
-void neapL_group_cover(neapL_group *group);
-void neapL_group_uncover(neapL_group *group);
+// The running task waits from now on under a shield, in this scope; no longer.
+void neapL_cover(neap_scope *cover, neap_task *task);
+void neapL_uncover(neap_scope *cover);
 
 // Cancels the tasks of a group with a reason in words.
 void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason);

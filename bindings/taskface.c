@@ -66,6 +66,7 @@ static bool has_option(lua_State *L, const char *name) {
 static int spawn(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     int fn = lua_istable(L, 1) ? 2 : 1;
+    if (fn == 2) neapL_checknames(L, 1, " name daemon ");
     luaL_checktype(L, fn, LUA_TFUNCTION);
     if (rt->closing) return luaL_error(L, "the runtime is closing");
     int nargs = lua_gettop(L) - fn;

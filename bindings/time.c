@@ -40,15 +40,12 @@ static int slept_k(lua_State *L, int status, lua_KContext ctx) {
 
 static int yield_now(lua_State *L) {
     neapL_task *task = neapL_waiting(L, NEAPL_YIELD);
-    bool cancelled = task->core.inner->effective;
-    neap_task_ready(&task->core,
-                    cancelled ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
+    neap_task_yield(&task->core);
     return neapL_suspend(L, (lua_KContext)task, slept_k);
 }
 
 static int sleep_until_ns(lua_State *L, int64_t deadline_ns) {
     neapL_task *task = neapL_waiting(L, NEAPL_SLEEP);
-    if (task->core.inner->effective) return yield_now(L);
     neap_task_wait(&task->core, NULL);
     if (deadline_ns < NEAP_NEVER_NS) neap_task_arm(&task->core, deadline_ns);
     return neapL_suspend(L, (lua_KContext)task, slept_k);
@@ -100,12 +97,9 @@ static int every_next(lua_State *L) {
     lua_Number due = (lua_Number)start_ns + (lua_Number)period_ns *
                                                 (lua_Number)count;
     neapL_task *task = neapL_waiting(L, NEAPL_SLEEP);
-    if (due <= (lua_Number)neap_loop_time(&neapL_rt(L)->loop) ||
-        task->core.inner->effective) {
-        bool cancelled = task->core.inner->effective;
-        neap_task_ready(&task->core,
-                        cancelled ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
-    } else {
+    if (due <= (lua_Number)neap_loop_time(&neapL_rt(L)->loop))
+        neap_task_yield(&task->core);
+    else {
         neap_task_wait(&task->core, NULL);
         if (due < (lua_Number)LONGEST_NS)
             neap_task_arm(&task->core, start_ns + period_ns * count);

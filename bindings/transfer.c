@@ -32,10 +32,6 @@ static neapL_socket *check_socket(lua_State *L) {
 // ---- waiting
 
 void neapL_socket_wait(neapL_socket *sock, neap_dir dir, neapL_task *task) {
-    if (task->core.inner->effective) { // cancelled since it was woken
-        neap_task_ready(&task->core, NEAP_WAKE_CANCEL);
-        return;
-    }
     int rc = neap_fd_wait(&sock->fd, dir, &task->core);
     assert(rc == 0); // it is ours, so it is watched already
     (void)rc;
@@ -137,9 +133,7 @@ static void hand_over(neapL_socket *sock) {
 // Stands behind the sender, whose end will wake it.
 static int await_turn(lua_State *L, neapL_socket *sock, lua_KFunction k) {
     neapL_task *task = neapL_waiting(L, NEAPL_SEND);
-    if (task->core.inner->effective)
-        neap_task_ready(&task->core, NEAP_WAKE_CANCEL);
-    else neap_task_wait(&task->core, &sock->senders);
+    neap_task_wait(&task->core, &sock->senders);
     return neapL_suspend(L, 0, k);
 }
 

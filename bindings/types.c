@@ -28,6 +28,24 @@ void *neapL_new(lua_State *L, const neapL_type *type, int values) {
     return ud;
 }
 
+static bool is_known(lua_State *L, int key, const char *known) {
+    if (lua_type(L, key) != LUA_TSTRING) return false;
+    const char *word = lua_pushfstring(L, " %s ", lua_tostring(L, key));
+    bool found = strstr(known, word) != NULL;
+    lua_pop(L, 1);
+    return found;
+}
+
+void neapL_checknames(lua_State *L, int index, const char *known) {
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        int key = lua_gettop(L) - 1;
+        if (is_known(L, key, known)) continue;
+        const char *name = luaL_tolstring(L, key, NULL);
+        luaL_argerror(L, index, lua_pushfstring(L, "unknown option '%s'; known:%s",
+                                                name, known));
+    }
+}
+
 void neapL_addfuncs(lua_State *L, neap_runtime *rt, const luaL_Reg *funcs) {
     assert(lua_istable(L, -1));
     lua_pushlightuserdata(L, rt);

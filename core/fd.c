@@ -95,6 +95,7 @@ int neap_fd_wait(neap_fd *fd, neap_dir dir, neap_task *task) {
     assert(fd->number >= 0);
     neap_task_wait_outside(task, &fd->line[dir]);
     if (fd->kind != NEAP_FD_BORROWED) return 0;
+    if (task->state != NEAP_TASK_WAITING) return 0; // cancelled
     int rc = neap_poller_arm(fd->loop->poller, fd);
     if (rc < 0) neap_task_forgo(task);
     return rc;

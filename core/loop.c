@@ -141,11 +141,18 @@ static int steps(neap_loop *loop, int64_t limit_ns) {
     return run_ready(loop);
 }
 
-// A turn may have changed anything: it sets the alarm once, at its end.
+// Sets the alarm, where it is not set so already; one for "now" is used up by
+// each turn. Within a turn anything may change: its end does this, once.
 void neap_loop_notify(neap_loop *loop) {
+    if (!loop->alarmed || loop->in_turn) return;
+    int64_t due_ns = neap_loop_due(loop);
+    int64_t at_ns = due_ns > 0    ? next_expiry(loop)
+                    : due_ns == 0 ? 0
+                                  : NEAP_NEVER_NS;
+    if (at_ns == loop->alarm_ns && due_ns != 0) return;
     assert(loop->poller);
-    if (loop->alarmed && !loop->in_turn)
-        neap_poller_alarm(loop->poller, neap_loop_due(loop));
+    loop->alarm_ns = at_ns;
+    neap_poller_alarm(loop->poller, due_ns);
 }
 
 static void end_turn(neap_loop *loop) {

@@ -59,6 +59,7 @@ typedef struct neap_loop {
     bool in_turn;            // a turn is under way
     bool stopping;           // neap_loop_run ends after this pass
     bool alarmed;            // a host sleeps on the poller's descriptor
+    int64_t alarm_ns;        // when that is to be readable, as last set
 } neap_loop;
 
 // 0 or -errno. `alloc` must outlive the loop.

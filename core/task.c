@@ -42,8 +42,22 @@ void neap_task_ready(neap_task *task, neap_wake wake) {
     neap_loop_push(task->loop, task);
 }
 
+static bool is_cancelled(const neap_task *task) {
+    return task->inner && task->inner->effective;
+}
+
+void neap_task_yield(neap_task *task) {
+    assert(task->state == NEAP_TASK_RUNNING);
+    neap_task_ready(task,
+                    is_cancelled(task) ? NEAP_WAKE_CANCEL : NEAP_WAKE_READY);
+}
+
 void neap_task_wait(neap_task *task, neap_list *line) {
     assert(task->state == NEAP_TASK_IDLE || task->state == NEAP_TASK_RUNNING);
+    if (is_cancelled(task)) {
+        neap_task_ready(task, NEAP_WAKE_CANCEL);
+        return;
+    }
     task->state = NEAP_TASK_WAITING;
     if (line) neap_list_append(line, &task->link);
 }
@@ -51,13 +65,15 @@ void neap_task_wait(neap_task *task, neap_list *line) {
 void neap_task_wait_outside(neap_task *task, neap_list *line) {
     assert(!task->outside);
     neap_task_wait(task, line);
+    if (task->state != NEAP_TASK_WAITING) return;
     task->outside = true;
     task->loop->outside++;
 }
 
 void neap_task_arm(neap_task *task, int64_t deadline_ns) {
-    assert(task->state == NEAP_TASK_WAITING);
-    neap_heap_arm(&task->loop->heap, &task->timer, deadline_ns);
+    assert(task->state >= NEAP_TASK_READY);
+    if (task->state == NEAP_TASK_WAITING)
+        neap_heap_arm(&task->loop->heap, &task->timer, deadline_ns);
     neap_loop_notify(task->loop);
 }
 

@@ -60,15 +60,21 @@ void neap_task_term(neap_task *task);
 // that lets the others go first. `wake` is what it will find.
 void neap_task_ready(neap_task *task, neap_wake wake);
 
-// Begins a wait at the end of `line` (NULL: in none). Who waits forgets
-// everything but its deadline, if one is armed after this.
+// The running task lets the others go first; in a cancelled scope it will find
+// CANCEL.
+void neap_task_yield(neap_task *task);
+
+// Begins a wait at the end of `line` (NULL: in none). In a cancelled scope it is
+// over at once: the task goes to the ready deque and will find CANCEL, so that
+// one which ignores its cancel costs the others a pass, not the loop.
 void neap_task_wait(neap_task *task, neap_list *line);
 
 // The same for something that only the world outside can bring: a descriptor,
 // a thread. While one such wait lasts the loop is not stuck.
 void neap_task_wait_outside(neap_task *task, neap_list *line);
 
-// Gives the wait just begun a deadline, by the loop's clock.
+// Gives the wait just begun a deadline, by the loop's clock; one that is over
+// needs none.
 void neap_task_arm(neap_task *task, int64_t deadline_ns);
 
 // Takes back a wait that was just begun: the task runs on.

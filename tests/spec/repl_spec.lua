@@ -227,6 +227,22 @@ prompt
       rows[at + 1] .. rows[at + 2] .. rows[at + 3])
   end)
 
+  it("and leaves alone what stands above an empty line", function()
+    local long = ("0123456789"):rep(20)
+    local rows = screen(talk(([[
+prompt
+> neap.call_later(0.3, print, "from a timer") print "typed" return "%s"\n
+< \n0123
+< 789
+prompt
+< from a timer
+< \x3e
+]]):format(long)))
+    local at = row_of(rows, "from a timer")
+    assert.equal(long, rows[at - 3] .. rows[at - 2] .. rows[at - 1])
+    assert.equal("typed", rows[at - 4])
+  end)
+
   it("draws the line anew when the window changes", function()
     talk(([[
 prompt

@@ -90,13 +90,13 @@ function tasks.clean()
     folder = nil
 end
 
--- Runs code outside of any task: see outside.c.
-function tasks.outside(code)
+-- Runs code outside of any task, with this much memory: see outside.c.
+function tasks.outside(code, limit)
     if not tasks.library then
         tasks.library = tasks.build "outside"
         tasks.load = assert(package.loadlib(tasks.library, "luaopen_outside"))
     end
-    return tasks.load()(code)
+    return tasks.load()(code, limit)
 end
 
 return tasks

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+// Inbox: nothing lost, in order, refused once closed; with real threads.
+//
+// The threads post as fast as they can and the main thread drains as often as
+// it can until all is there: no sleep, no time limit of the test's own.
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include "tests/core/fake.h"
+#include "tests/core/starved.h"
+
+enum {
+    THREADS = 4,
+    POSTS = 100000, // of each thread
+    FLOOD_MAX = 1 << 22
+};
+
+// ---- one thread
+
+static char called[16]; // the letters of the posts that were called
+static size_t count;    // of them
+
+static void note(void *arg) {
+    const char *letter = arg;
+    assert_true(count < sizeof called - 1);
+    called[count++] = *letter;
+    called[count] = '\0';
+}
+
+static void do_nothing(void *arg) { (void)arg; }
+
+static int setup(void **state) {
+    called[0] = '\0';
+    count = 0;
+    return fake_setup(state);
+}
+
+static neap_inbox *inbox_of(void **state) {
+    stage *on = *state;
+    return &on->loop.inbox;
+}
+
+static void post(neap_inbox *inbox, char *letter) {
+    assert_int_equal(neap_inbox_post(inbox, note, letter), 0);
+}
+
+static void posts_are_called_in_order_with_their_arguments(void **state) {
+    neap_inbox *inbox = inbox_of(state);
+    post(inbox, "a");
+    post(inbox, "b");
+    post(inbox, "c");
+    assert_string_equal(called, "");
+    neap_inbox_drain(inbox);
+    assert_string_equal(called, "abc");
+    neap_inbox_drain(inbox); // each of them once
+    assert_string_equal(called, "abc");
+}
+
+static void only_the_first_of_many_posts_wakes_the_poller(void **state) {
+    neap_inbox *inbox = inbox_of(state); // P1
+    for (int i = 0; i < 5; i++) post(inbox, "a");
+    assert_int_equal(fake.wakes, 1);
+    neap_inbox_drain(inbox);
+    for (int i = 0; i < 5; i++) post(inbox, "b");
+    assert_int_equal(fake.wakes, 2);
+    neap_inbox_drain(inbox);
+    assert_string_equal(called, "aaaaabbbbb");
+}
+
+static void post_more(void *arg) {
+    note("m");
+    post(arg, "n");
+}
+
+static void posts_made_by_posts_wait_for_the_next_drain(void **state) {
+    neap_inbox *inbox = inbox_of(state); // S4, P5
+    neap_inbox_post(inbox, post_more, inbox);
+    neap_inbox_post(inbox, post_more, inbox);
+    neap_inbox_drain(inbox);
+    assert_string_equal(called, "mm");
+    neap_inbox_drain(inbox);
+    assert_string_equal(called, "mmnn");
+}
+
+// Two arrays change places: after two drains both have their room.
+static void the_room_of_a_drain_is_used_again(void **state) {
+    neap_inbox *inbox = inbox_of(state);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 100; i++)
+            assert_int_equal(neap_inbox_post(inbox, do_nothing, NULL), 0);
+        neap_inbox_drain(inbox);
+    }
+    assert_true(inbox->size >= 100);
+    assert_int_equal(inbox->size, inbox->spare_size);
+}
+
+static void a_closed_inbox_refuses_and_keeps_what_it_has(void **state) {
+    neap_inbox *inbox = inbox_of(state); // P4
+    post(inbox, "a");
+    neap_inbox_close(inbox);
+    assert_int_equal(neap_inbox_post(inbox, note, "b"), -ECANCELED);
+    neap_inbox_drain(inbox);
+    assert_string_equal(called, "a");
+    assert_int_equal(neap_inbox_post(inbox, note, "c"), -ECANCELED);
+    neap_inbox_drain(inbox);
+    assert_string_equal(called, "a");
+    assert_int_equal(fake.wakes, 1); // refused posts wake nobody
+}
+
+static void what_is_not_drained_at_the_end_is_dropped(void **state) {
+    post(inbox_of(state), "a"); // P6; the tear-down does not call it
+}
+
+static int count_down(neap_inbox *inbox, long *left) {
+    for (long i = 0; i < FLOOD_MAX; i++, (*left)++) {
+        int rc = neap_inbox_post(inbox, do_nothing, NULL);
+        if (rc < 0) return rc;
+    }
+    return 0;
+}
+
+static void no_memory_is_an_answer_and_loses_nothing(void **state) {
+    neap_inbox *inbox = inbox_of(state);
+    long accepted = 0;
+    if (!starve()) skip();
+    int rc = count_down(inbox, &accepted);
+    feed();
+    if (rc == 0) skip(); // a malloc that knows no limit
+    assert_int_equal(rc, -ENOMEM);
+    assert_int_equal(inbox->count, accepted);
+    post(inbox, "a");
+    neap_inbox_drain(inbox);
+    assert_string_equal(called, "a");
+}
+
+// ---- many threads
+
+typedef struct poster {
+    neap_inbox *inbox;
+    pthread_t thread;
+    unsigned number;  // of the thread
+    unsigned next;    // of its posts, to be called
+    unsigned refused; // posts of it
+} poster;
+
+static poster posters[THREADS];
+static unsigned arrived; // posts of all of them, on the main thread
+
+// Number of the thread, and of the post among the thread's, in one pointer.
+static void *ticket(unsigned thread, unsigned post) {
+    return (void *)((uintptr_t)thread * POSTS + post);
+}
+
+static void take_ticket(void *arg) {
+    unsigned thread = (unsigned)((uintptr_t)arg / POSTS);
+    unsigned number = (unsigned)((uintptr_t)arg % POSTS);
+    assert_true(thread < THREADS);
+    assert_int_equal(posters[thread].next, number); // FIFO for each thread
+    posters[thread].next++;
+    arrived++;
+}
+
+// Once refused it is refused for ever; else nothing may fail.
+static void *post_all(void *arg) {
+    poster *self = arg;
+    for (unsigned i = 0; i < POSTS; i++) {
+        void *one = ticket(self->number, i);
+        if (neap_inbox_post(self->inbox, take_ticket, one) < 0) self->refused++;
+        else if (self->refused > 0) abort();
+    }
+    return NULL;
+}
+
+static void start_posters(neap_inbox *inbox) {
+    arrived = 0;
+    for (unsigned i = 0; i < THREADS; i++) {
+        posters[i] = (poster){.inbox = inbox, .number = i};
+        int rc =
+            pthread_create(&posters[i].thread, NULL, post_all, &posters[i]);
+        assert_int_equal(rc, 0);
+    }
+}
+
+static void join_posters(void) {
+    for (int i = 0; i < THREADS; i++) pthread_join(posters[i].thread, NULL);
+}
+
+static void nothing_is_lost_and_each_thread_is_in_order(void **state) {
+    neap_inbox *inbox = inbox_of(state); // P2
+    start_posters(inbox);
+    while (arrived < THREADS * POSTS) {
+        neap_inbox_drain(inbox);
+        sched_yield();
+    }
+    join_posters();
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(posters[i].next, POSTS);
+        assert_int_equal(posters[i].refused, 0);
+    }
+}
+
+// Whatever was accepted before the close is called, and nothing after it.
+static void closing_amid_posts_loses_none_that_was_accepted(void **state) {
+    neap_inbox *inbox = inbox_of(state); // P4
+    start_posters(inbox);
+    while (arrived < POSTS / 2) neap_inbox_drain(inbox);
+    neap_inbox_close(inbox);
+    join_posters();
+    neap_inbox_drain(inbox);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(posters[i].next + posters[i].refused, POSTS);
+}
+
+#define ON_INBOX(test) \
+    cmocka_unit_test_setup_teardown(test, setup, stage_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_INBOX(posts_are_called_in_order_with_their_arguments),
+        ON_INBOX(only_the_first_of_many_posts_wakes_the_poller),
+        ON_INBOX(posts_made_by_posts_wait_for_the_next_drain),
+        ON_INBOX(the_room_of_a_drain_is_used_again),
+        ON_INBOX(a_closed_inbox_refuses_and_keeps_what_it_has),
+        ON_INBOX(what_is_not_drained_at_the_end_is_dropped),
+        ON_INBOX(no_memory_is_an_answer_and_loses_nothing),
+        ON_INBOX(nothing_is_lost_and_each_thread_is_in_order),
+        ON_INBOX(closing_amid_posts_loses_none_that_was_accepted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

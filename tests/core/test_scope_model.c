@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Scope against a model: who is cancelled, asked recursively and afresh.
+//
+// A random tree in which scopes are opened, left, cancelled and shielded; after
+// each step every scope must be effectively cancelled exactly if the model,
+// which walks outwards from each, says so. Beside it, each scope has a task
+// that waits in it: the cancel that reaches the scope, and only that, wakes it.
+#include "tests/core/fake.h"
+
+enum {
+    NODES = 60,
+    STEPS = 30000,
+    ROOT = 0 // never left
+};
+
+typedef struct node {
+    neap_scope scope;
+    neap_task task; // waits in the scope until a cancel wakes it
+    int parent;     // its index; -1: the root
+    int kids;       // opened within it
+    bool open;      // it is in the tree
+    bool cancelled; // by itself
+    bool shield;
+} node;
+
+typedef struct world {
+    node nodes[NODES];
+    neap_loop *loop;
+} world;
+
+// NOLINTNEXTLINE(misc-no-recursion): so that it is plainly right
+static bool model_effective(const world *w, int i) {
+    const node *n = &w->nodes[i];
+    if (n->cancelled) return true;
+    return !n->shield && n->parent >= 0 && model_effective(w, n->parent);
+}
+
+static void wait_again(node *n) {
+    if (n->task.state == NEAP_TASK_WAITING) return;
+    neap_task_term(&n->task);
+    if (!n->scope.effective) neap_task_wait(&n->task, NULL);
+}
+
+static void open_node(world *w, int i, int parent) {
+    node *n = &w->nodes[i];
+    *n = (node){.parent = parent, .open = true};
+    neap_task_init(&n->task, w->loop, 0);
+    if (parent >= 0) w->nodes[parent].kids++;
+    neap_scope_open(&n->scope, parent < 0 ? NULL : &w->nodes[parent].scope,
+                    &n->task);
+    n->task.inner = &n->scope;
+    wait_again(n);
+}
+
+static void close_node(world *w, int i) {
+    node *n = &w->nodes[i];
+    if (n->kids > 0) return;
+    neap_task_term(&n->task);
+    neap_scope_close(&n->scope);
+    if (n->parent >= 0) w->nodes[n->parent].kids--;
+    n->open = false;
+}
+
+static int random_open(const world *w) {
+    int i = rand() % NODES;
+    while (!w->nodes[i].open) i = (i + 1) % NODES;
+    return i;
+}
+
+static void cancel(node *n) {
+    assert_int_equal(neap_scope_cancel(&n->scope), !n->cancelled);
+    n->cancelled = true;
+}
+
+static void random_step(world *w) {
+    int i = rand() % NODES, kind = rand() % 16;
+    node *n = &w->nodes[i];
+    if (!n->open) open_node(w, i, random_open(w));
+    else if (kind < 6 && i != ROOT) close_node(w, i);
+    else if (kind < 7) cancel(n);
+    else neap_scope_shield(&n->scope, n->shield = rand() % 2);
+}
+
+// Woken is whom a cancel has reached, and nobody else.
+static void compare(world *w) {
+    assert_true(neap_scope_check(&w->nodes[ROOT].scope));
+    for (int i = 0; i < NODES; i++) {
+        const node *n = &w->nodes[i];
+        if (!n->open) continue;
+        assert_int_equal(n->scope.effective, model_effective(w, i));
+        if (n->scope.effective)
+            assert_int_not_equal(n->task.state, NEAP_TASK_WAITING);
+        if (n->task.state != NEAP_TASK_READY) continue;
+        assert_true(n->scope.effective);
+        assert_int_equal(n->task.wake, NEAP_WAKE_CANCEL);
+    }
+}
+
+// Whose scope is not cancelled (any more) waits.
+static void settle(world *w) {
+    for (int i = 0; i < NODES; i++)
+        if (w->nodes[i].open) wait_again(&w->nodes[i]);
+}
+
+static void forget_all_cancels(world *w) {
+    for (int pass = 0; pass < NODES; pass++)
+        for (int i = 0; i < NODES; i++)
+            if (w->nodes[i].open) close_node(w, i);
+    open_node(w, ROOT, -1);
+}
+
+static void scopes_behave_as_a_recursive_walk_says(void **state) {
+    stage *on = *state;
+    static world w;
+    w.loop = &on->loop;
+    open_node(&w, ROOT, -1);
+    srand(4);
+    for (int step = 0; step < STEPS; step++) {
+        if (step % 500 == 499) forget_all_cancels(&w);
+        random_step(&w);
+        compare(&w);
+        settle(&w);
+    }
+    forget_all_cancels(&w);
+    close_node(&w, ROOT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_FAKES(scopes_behave_as_a_recursive_walk_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
