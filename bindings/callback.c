@@ -82,9 +82,11 @@ static int call_when(lua_State *L, int64_t deadline_ns) {
     neap_runtime *rt = neapL_rt(L);
     check_open(L, rt);
     neapL_handle *handle = neapL_handle_new(L, 2, NEAPL_CALLBACK);
-    if (neap_task_reserve(&handle->core) < 0)
+    neapL_anchor(L, rt, -1); // it raises without memory: before the reserving
+    if (neap_task_reserve(&handle->core) < 0) {
+        neapL_handle_cancel(L, rt, handle);
         return luaL_error(L, "not enough memory");
-    neapL_anchor(L, rt, -1);
+    }
     neap_task_wait(&handle->core, NULL);
     if (deadline_ns < NEAP_NEVER_NS) neap_task_arm(&handle->core, deadline_ns);
     return 1;

@@ -106,21 +106,47 @@ static int end_tasks(lua_State *L) {
     return 0;
 }
 
-// Each round ends some of them, or there is no memory to do so.
-static void end_all(neapL_group *group) {
+static void tell_hosts(const neapL_future *future) {
+    neap_link *link = future->line.next, *next;
+    for (; link != &future->line; link = next) {
+        neap_task *core = NEAP_OWNER(link, neap_task, link);
+        next = link->next;
+        if (core->kind == NEAPL_HOST) neapL_host_wake(core);
+    }
+}
+
+// They are dropped as they stand; only hosts are told.
+static void drop_tasks(neapL_group *group) {
+    neap_scope *root = &group->scope, *scope = root;
+    while ((scope = neap_scope_next(root, scope, false))) {
+        neapL_task *task = neapL_task_of(scope);
+        if (!task) continue;
+        tell_hosts(&task->future);
+        task->future.state = NEAPL_CANCELLED;
+        neap_task_term(&task->core);
+        group->rt->alive--;
+    }
+    neap_list_init(&root->kids);
+    group->live = group->daemons = 0;
+    group->main = NULL;
+}
+
+// Each round ends some of them, or there is no memory even for that.
+void neapL_end_group(neapL_group *group) {
     neap_runtime *rt = group->rt;
     uint32_t before = rt->alive + 1;
     while (!is_over(group) && rt->alive < before) {
         before = rt->alive;
         neapL_protect(rt, end_tasks, group);
     }
+    if (!is_over(group)) drop_tasks(group);
 }
 
 void neapL_run_out(neapL_group *group) {
     turn_out(group);
     if (is_over(group)) return;
     neapL_protect(group->rt, name_tasks, group);
-    end_all(group);
+    neapL_end_group(group);
 }
 
 static int drop_readers(lua_State *L) {

@@ -111,7 +111,7 @@ int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns) {
 static bool push_object(lua_State *L, const neapL_task *task) {
     bool awaits = task->future.doing == NEAPL_AWAIT;
     lua_Debug ar;
-    if (!lua_getstack(task->at, 0, &ar)) return false;
+    if (!task->at || !lua_getstack(task->at, 0, &ar)) return false;
     for (int n = 1; lua_getlocal(task->at, &ar, n); n++) {
         lua_xmove(task->at, L, 1);
         const neapL_future *future = neapL_testfuture(L, -1);
@@ -181,10 +181,10 @@ static void clear(neap_runtime *rt, lua_State *L, neapL_group *group) {
         neapL_group_kill(L, group);
 }
 
-bool neapL_deadlock(neap_runtime *rt, lua_State *L) {
-    neapL_group *group = find_run(rt);
-    if (!group) return false;
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+// Protected, with the group.
+static int untie(lua_State *L) {
+    neapL_group *group = lua_touserdata(L, 1);
+    neap_runtime *rt = group->rt;
     const char *words = push_words(rt, L);
     neapL_task *main = group->main;
     if (main && main->core.state == NEAP_TASK_WAITING) {
@@ -192,6 +192,17 @@ bool neapL_deadlock(neap_runtime *rt, lua_State *L) {
         lua_rawsetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
         neap_task_wake(&main->core, NEAP_WAKE_STUCK);
     } else clear(rt, L, group);
+    return 0;
+}
+
+bool neapL_deadlock(neap_runtime *rt, lua_State *L) {
+    neapL_group *group = find_run(rt);
+    if (!group) return false;
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    lua_pushcfunction(L, untie);
+    lua_pushlightuserdata(L, group);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return true;
     lua_pop(L, 1);
+    neapL_end_group(group); // no memory to tell it: they would stay for ever
     return true;
 }

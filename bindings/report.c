@@ -141,8 +141,8 @@ void neap_report_print(void *ud, const neap_report *report) {
     fprintf(stderr, "neap: ");
     if (id) fprintf(stderr, "task #%llu ", id);
     if (report->task) fprintf(stderr, "'%s' ", report->task);
-    if (id) fprintf(stderr, "failed: ");
-    fprintf(stderr, "%s\n", report->message ? report->message : report->kind);
+    fprintf(stderr, "%s: %s\n", id ? "failed" : report->kind,
+            report->message ? report->message : "");
     if (report->traceback) fprintf(stderr, "%s\n", report->traceback);
     if (report->spawned_at)
         fprintf(stderr, "\tspawned at %s\n", report->spawned_at);

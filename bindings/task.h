@@ -104,6 +104,10 @@ bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
 // Ends everything beneath a group, children first; no wait is possible there.
 void neapL_group_kill(lua_State *L, neapL_group *group);
 
+// The same from outside of all protected calls; never fails: without memory the
+// tasks are dropped as they stand. (close.c)
+void neapL_end_group(neapL_group *group);
+
 // The group's tasks that somebody waits for have ended.
 bool neapL_group_idle(const neapL_group *group);
 

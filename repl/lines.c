@@ -11,6 +11,7 @@
 #include "repl/lines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,13 @@ typedef struct text {
 static bool editing; // lines are edited
 static bool echoing; // no terminal shows what is read
 
+// Where stdin is closed its number may be given to anything: it is taken.
+static void need_stdin(void) {
+    if (fcntl(STDIN_FILENO, F_GETFD) < 0) open("/dev/null", O_RDONLY);
+}
+
 bool lines_open(command *c) {
+    need_stdin();
     const char *terminal = getenv("TERM");
     bool both = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     bool able = terminal && *terminal && strcmp(terminal, "dumb") != 0;

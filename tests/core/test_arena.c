@@ -15,12 +15,13 @@
 #include "tests/core/starved.h"
 
 enum {
-    STEP = NEAP_ARENA_STEP,
     BLOCKS = 200,
     STEPS = 20000,
     BLOCKS_MAX = 640000, // beyond whatever is in store
     TAG = 8              // what Lua passes as old size of a new block
 };
+
+static const size_t step = NEAP_ARENA_STEP; // from class to class
 
 typedef struct block {
     unsigned char *bytes; // NULL: none
@@ -45,7 +46,7 @@ static int close_arena(void **state) {
 static void *get(neap_arena *arena, size_t size) {
     void *ptr = neap_arena_alloc(arena, NULL, TAG, size);
     assert_non_null(ptr);
-    assert_int_equal((uintptr_t)ptr % STEP, 0);
+    assert_int_equal((uintptr_t)ptr % step, 0);
     return ptr;
 }
 
@@ -60,20 +61,20 @@ static size_t count_chunks(const neap_arena *arena) {
 }
 
 static void a_freed_block_is_the_next_of_its_class(void **state) {
-    void *first = get(*state, 3 * STEP + 1);
-    put(*state, first, 3 * STEP + 1);
-    assert_ptr_equal(get(*state, 4 * STEP), first); // one class with it
-    assert_ptr_not_equal(get(*state, 4 * STEP), first);
+    void *first = get(*state, 3 * step + 1);
+    put(*state, first, 3 * step + 1);
+    assert_ptr_equal(get(*state, 4 * step), first); // one class with it
+    assert_ptr_not_equal(get(*state, 4 * step), first);
 }
 
 static void another_class_does_not_get_it(void **state) {
-    void *first = get(*state, STEP);
-    put(*state, first, STEP);
-    assert_ptr_not_equal(get(*state, STEP + 1), first);
+    void *first = get(*state, step);
+    put(*state, first, step);
+    assert_ptr_not_equal(get(*state, step + 1), first);
 }
 
 static void growing_within_a_class_stays_in_place(void **state) {
-    const size_t least = STEP + 1, most = 2 * STEP;
+    const size_t least = step + 1, most = 2 * step;
     void *ptr = get(*state, least);
     assert_ptr_equal(neap_arena_alloc(*state, ptr, least, most), ptr);
     assert_ptr_equal(neap_arena_alloc(*state, ptr, most, least), ptr);
@@ -130,10 +131,10 @@ static void the_rest_of_a_chunk_is_not_lost(void **state) {
 
 static void a_chunk_used_up_exactly_leaves_no_rest(void **state) {
     neap_arena *arena = *state;
-    get(arena, STEP);
-    assert_int_equal(arena->left % STEP, 0);
-    while (arena->left > 0) get(arena, STEP);
-    get(arena, STEP);
+    get(arena, step);
+    assert_int_equal(arena->left % step, 0);
+    while (arena->left > 0) get(arena, step);
+    get(arena, step);
     assert_int_equal(count_chunks(arena), 2);
 }
 
@@ -219,7 +220,7 @@ static void change(neap_arena *arena, block *b, size_t size) {
 static void blocks_never_overlap(void **state) {
     static block blocks[BLOCKS];
     srand(2);
-    for (int step = 0; step < STEPS; step++) {
+    for (int i = 0; i < STEPS; i++) {
         block *b = &blocks[rand() % BLOCKS];
         check_filling(b);
         change(*state, b, rand() % 3 ? random_size() : 0);

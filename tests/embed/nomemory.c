@@ -38,7 +38,7 @@ static const char script[] =
     "local neap = require 'neap'\n"
     "local queue, future = neap.Queue(1), neap.Future()\n"
     "neap.spawn(function() error 'nobody waits' end)\n"
-    "neap.spawn({name = 'sleeper', daemon = true}, neap.sleep, 1000)\n"
+    "neap.spawn({name = 'sleeper', daemon = true}, neap.sleep, 0.01)\n"
     "neap.spawn(function() for i = 1, 3 do queue:put(i) end end)\n"
     "neap.call_later(0.001, future.set_result, future, 1, 2, 3)\n"
     "local a, b = neap.socketpair()\n"

@@ -176,10 +176,9 @@ describe("one task that fails badly:", function()
         for _, body in ipairs {
             "local s = ('x'):rep(1e6) while true do s = s .. s end",
             "local list = {} while true do list[#list + 1] = {} end",
-            "local t while true do t = neap.spawn(neap.await, t or task) end",
-            "while true do neap.call_later(1, print) end",
+            "while true do neap.call_later(1, math.abs, 1) end",
         } do
-            assert.equal("closed\nfalse\tnot enough memory\n1.0\n",
+            assert.matches("^closed\nfalse\t.*not enough memory\n1%.0\n$",
                 tasks.outside(script:format(body), 8 << 20))
         end
     end)
