@@ -69,16 +69,22 @@ static const char *find_in(lua_State *L, int module, const char *prefix) {
     return NULL;
 }
 
-// Called protected, with the function as its argument: its name, or nil.
+// Called with the function as its argument: its name, or nil. The shortest, for
+// modules re-export what they find.
 static int name_function(lua_State *L) {
+    const char *best = NULL;
     lua_settop(L, 1);
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    for (lua_pushnil(L); lua_next(L, 2); lua_settop(L, 3)) {
-        if (lua_type(L, 3) != LUA_TSTRING) continue;
-        const char *name = find_in(L, 4, lua_tostring(L, 3));
-        if (name) return lua_pushstring(L, name), 1;
+    lua_pushnil(L); // the best name
+    for (lua_pushnil(L); lua_next(L, 2); lua_settop(L, 4)) {
+        if (lua_type(L, 4) != LUA_TSTRING) continue;
+        const char *name = find_in(L, 5, lua_tostring(L, 4));
+        if (!name || (best && strlen(best) <= strlen(name))) continue;
+        best = lua_pushstring(L, name);
+        lua_replace(L, 3);
     }
-    return 0;
+    lua_settop(L, 3);
+    return 1;
 }
 
 // C functions that can be yielded across, and our own.
@@ -150,7 +156,7 @@ neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
     if (L != rt->waitable || !lua_isyieldable(L)) return refuse(L, rt), NULL;
     neapL_task *task = rt->task;
     task->future.doing = (uint8_t)doing;
-    task->at = L;
+    task->future.nested = L != task->co;
     return task;
 }
 

@@ -19,23 +19,11 @@
 
 static const char reason[] = "the runtime is closing";
 
-static neap_scope *last_leaf(neap_scope *scope) {
-    while (!neap_list_empty(&scope->kids))
-        scope = NEAP_OWNER(scope->kids.prev, neap_scope, link);
-    return scope;
-}
-
-// Walks a tree backwards, what stands beneath a scope before the scope.
-static neap_scope *next_back(neap_scope *scope) {
-    if (scope->link.prev == &scope->parent->kids) return scope->parent;
-    return last_leaf(NEAP_OWNER(scope->link.prev, neap_scope, link));
-}
-
 void neapL_close_tasks(neap_runtime *rt) {
     lua_State *L = rt->turner;
-    neap_scope *root = &rt->root->scope, *scope = last_leaf(root);
+    neap_scope *root = &rt->root->scope, *scope = neap_scope_leaf(root);
     assert(rt->closing); // nobody enters the tree, and nobody leaves it
-    for (; scope != root; scope = next_back(scope)) {
+    for (; scope != root; scope = neap_scope_back(scope)) {
         neapL_task *task = neapL_task_of(scope);
         if (!task || task->future.closing) continue;
         neapL_task_unwind(L, task, "os.exit");
@@ -126,7 +114,7 @@ static void drop_tasks(neapL_group *group) {
         neap_task_term(&task->core);
         group->rt->alive--;
     }
-    neap_list_init(&root->kids);
+    root->kids = NULL;
     group->live = group->daemons = 0;
     group->main = NULL;
 }

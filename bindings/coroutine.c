@@ -77,7 +77,7 @@ static int resume_k(lua_State *L, int status, lua_KContext ctx) {
 
 static lua_State *check_thread(lua_State *L) {
     lua_State *co = lua_tothread(L, 1);
-    if (!co) luaL_typeerror(L, 1, "coroutine");
+    if (!co) luaL_typeerror(L, 1, "thread");
     return co;
 }
 
@@ -186,7 +186,7 @@ static int coroutine_running(lua_State *L) {
 }
 
 static int coroutine_isyieldable(lua_State *L) {
-    lua_State *co = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
+    lua_State *co = lua_isnone(L, 1) ? L : check_thread(L);
     const neapL_task *task = neapL_current(L);
     bool body = task && task->co == co;
     lua_pushboolean(L, !body && lua_isyieldable(co));

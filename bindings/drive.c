@@ -49,15 +49,23 @@ static int turn_body(lua_State *L) {
     return 0;
 }
 
+// Whose slice it was: a task that is still there; a callback may be gone.
+static neapL_task *find_task(neap_runtime *rt, const neap_task *core) {
+    neapL_task *task = NULL;
+    while ((task = neapL_task_next(rt, task)))
+        if (&task->core == core) return task;
+    return NULL;
+}
+
 // Protected, with the runtime and the error that came over the scheduler.
 static int recover(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
-    neap_task *core = rt->loop.in_turn ? neap_loop_abandon(&rt->loop) : NULL;
+    neapL_task *task = NULL;
+    if (rt->loop.in_turn) task = find_task(rt, neap_loop_abandon(&rt->loop));
     neapL_leave_slice(rt);
     rt->unwinding = NULL;
     rt->callback_group_id = 0;
-    if (core && core->kind == NEAPL_TASK)
-        neapL_task_kill(L, NEAPL_CORE_TASK(core), "the task's coroutine");
+    if (task) neapL_task_kill(L, task, "the task's coroutine");
     else {
         rt->unseen++;
         neapL_report_error(L, rt, NULL, NULL);
@@ -110,10 +118,11 @@ int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns) {
 // function's first argument; of those that it awaits, the first that is pending.
 static bool push_object(lua_State *L, const neapL_task *task) {
     bool awaits = task->future.doing == NEAPL_AWAIT;
+    lua_State *co = neapL_waits_in(task);
     lua_Debug ar;
-    if (!task->at || !lua_getstack(task->at, 0, &ar)) return false;
-    for (int n = 1; lua_getlocal(task->at, &ar, n); n++) {
-        lua_xmove(task->at, L, 1);
+    if (!task->future.started || !lua_getstack(co, 0, &ar)) return false;
+    for (int n = 1; lua_getlocal(co, &ar, n); n++) {
+        lua_xmove(co, L, 1);
         const neapL_future *future = neapL_testfuture(L, -1);
         if (awaits ? future && neapL_is_pending(future)
                    : lua_rawlen(L, -1) > 0 && lua_isuserdata(L, -1))

@@ -19,7 +19,6 @@ neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
     group->id = ++rt->last_group_id;
     group->owner = owner;
     neap_list_init(&group->line);
-    neap_list_init(&group->cover.kids);
     neap_scope_open(&group->scope, parent, NULL);
     neap_list_append(&rt->groups, &group->link);
     return group;
@@ -97,17 +96,10 @@ bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
     return changed;
 }
 
-// The last of the innermost: nothing stands beneath it.
-static neap_scope *last_leaf(neap_scope *scope) {
-    while (!neap_list_empty(&scope->kids))
-        scope = NEAP_OWNER(scope->kids.prev, neap_scope, link);
-    return scope;
-}
-
 void neapL_group_kill(lua_State *L, neapL_group *group) {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
-    while (!neap_list_empty(&group->scope.kids)) {
-        neap_scope *leaf = last_leaf(&group->scope);
+    while (group->scope.kids) {
+        neap_scope *leaf = neap_scope_leaf(&group->scope);
         neapL_task *task = neapL_task_of(leaf);
         if (!task) {
             neapL_group_abandon(L, leaf);

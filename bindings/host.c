@@ -90,6 +90,7 @@ typedef struct waiter {
     neap_task core; // in the task's line, then in the ready deque
     neap_done done; // to be called when the task has ended
     void *ud;       // its last argument
+    bool told;      // it was called
 } waiter;
 
 void neapL_host_wake(neap_task *core) {
@@ -118,7 +119,7 @@ static int push_end(lua_State *L) {
 // Protected: the waiter and the Task whose end it is told. That the results
 // cannot be had is an error, too.
 static int tell(lua_State *L) {
-    const waiter *waiting = lua_touserdata(L, 1);
+    waiter *waiting = lua_touserdata(L, 1);
     neap_runtime *rt = neapL_find(L);
     bool failed;
     lua_pushcfunction(L, push_end);
@@ -129,17 +130,19 @@ static int tell(lua_State *L) {
         lua_pushvalue(L, -1);
         neapL_set_error(L, rt, NULL);
     }
+    waiting->told = true;
     waiting->done(rt, failed ? -1 : 0, lua_gettop(L) - 2, waiting->ud);
     return 0;
 }
 
-// What done raises is caught here and reported.
+// What done raises is caught here and reported. Without memory for the call it
+// is told of that.
 void neapL_host_slice(neap_runtime *rt, neap_task *core) {
     waiter *waiting = NEAP_OWNER(core, waiter, core);
     waiter copy = *waiting;
     lua_State *L = rt->L;
     int top = lua_gettop(L);
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    (void)lua_checkstack(L, LUA_MINSTACK); // as good as it gets
     neap_task_term(core);
     rt->untold--;
     lua_pushcfunction(L, tell);
@@ -149,7 +152,12 @@ void neapL_host_slice(neap_runtime *rt, neap_task *core) {
     lua_remove(L, -2);
     neapL_unanchor(L, rt, waiting);
     neap_alloc_free(&rt->alloc, waiting, sizeof *waiting);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    int status = lua_pcall(L, 2, 0, 0);
+    if (!copy.told) {
+        lua_pushvalue(L, -1);
+        neapL_set_error(L, rt, NULL);
+        copy.done(rt, -1, 1, copy.ud);
+    } else if (status != LUA_OK) {
         rt->unseen++;
         neapL_report_error(L, rt, NULL, NULL);
     }

@@ -72,7 +72,7 @@ void neapL_interrupt_running(neap_runtime *rt) {
 
 bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L) {
     neapL_interruption *it = &rt->interruption;
-    assert(!rt->running);
+    assert(!rt->task);
     if (!it->pending && !atomic_load_explicit(&it->remote,
                                               memory_order_relaxed))
         return false;

@@ -75,7 +75,7 @@ static bool is_through(neap_runtime *rt, const void *ud) {
 static int stay_outside(lua_State *L, stay *here) {
     neap_runtime *rt = neapL_rt(L);
     bool forever = !here->future;
-    if (here->stopped) neapL_turn(rt, L, 0);
+    if (here->stopped) neap_loop_stop(&rt->loop), neapL_turn(rt, L, 0);
     if (forever) neap_loop_hold(&rt->loop, 1);
     int rc = neapL_drive(rt, L, is_through, here);
     if (forever) neap_loop_hold(&rt->loop, -1);

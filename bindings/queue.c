@@ -59,7 +59,7 @@ static void take_stored(lua_State *L, neapL_queue *queue) {
 
 // The coroutine in which the first of a line waits.
 static lua_State *first_of(const neap_list *line) {
-    return NEAPL_CORE_TASK(neap_task_first(line))->at;
+    return neapL_waits_in(NEAPL_CORE_TASK(neap_task_first(line)));
 }
 
 // Gives the item at ITEM to the getter that waits first.

@@ -192,8 +192,8 @@ static bool is_own_cancel(lua_State *L, neapL_task *task, int index) {
 // Everything but the coroutine; its future has ended before.
 static void leave(neap_runtime *rt, neapL_task *task) {
     assert(!neapL_is_pending(&task->future));
-    while (!neap_list_empty(&task->scope.kids)) { // what it could not leave
-        neap_link *kid = task->scope.kids.next;
+    while (task->scope.kids) { // what it could not leave
+        neap_link *kid = &task->scope.kids->link;
         neapL_group_abandon(rt->turner, NEAP_OWNER(kid, neap_scope, link));
     }
     neap_task_term(&task->core);
@@ -269,6 +269,16 @@ static void end(neap_runtime *rt, neapL_task *task, int status) {
     neapL_thread_give(rt, co, row, reuse);
 }
 
+// The coroutine of the task after next, of which the core has fetched as much as
+// it knows: with 10^5 sleepers each would be waited for.
+static void expect_next(const neap_runtime *rt) {
+    neap_link *link = rt->loop.pass.next->next;
+    neap_task *next = NEAP_OWNER(link, neap_task, link);
+    if (link == &rt->loop.pass || next->kind != NEAPL_TASK) return;
+    const char *co = (const char *)NEAPL_CORE_TASK(next)->co;
+    for (int line = 0; line < 4; line++) NEAP_PREFETCH(co + line * 64);
+}
+
 // What the slice sets stays until the next one, or until the turn ends: most
 // slices follow one another.
 void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
@@ -278,14 +288,14 @@ void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
     rt->running = rt->waitable = co;
     rt->quick = 0;
     if (rt->interruption.pending) neapL_interrupt_running(rt);
+    expect_next(rt);
     int status = lua_resume(co, rt->turner, nargs, &count);
     if (rt->arena.big) task->future.exposed = true, rt->arena.big = false;
     if (status != LUA_YIELD || task->core.state == NEAP_TASK_RUNNING)
         end(rt, task, status);
 }
 
-// The innermost coroutine in which this one waits; or itself.
-static lua_State *innermost(lua_State *co) {
+lua_State *neapL_innermost(lua_State *co) {
     lua_State *inner;
     while ((inner = neapL_resumed_by(co))) co = inner;
     return co;
@@ -300,7 +310,7 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     neapL_anchor(L, runtime_of(task), index);
     task->future.closing = true;
     if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
-    while ((co = innermost(task->co)) != task->co) neapL_unwind(L, co, who);
+    while ((co = neapL_innermost(task->co)) != task->co) neapL_unwind(L, co, who);
     neapL_unwind(L, co, who);
 }
 

@@ -35,6 +35,7 @@ struct neapL_future {
     uint8_t state;          // neapL_state
     uint8_t shape;          // neapL_shape
     uint8_t doing;          // neapL_doing (a Task)
+    bool nested : 1;     // a Task that waits in a coroutine which it resumed
     bool started : 1;    // a Task whose function was entered
     bool seen : 1;       // its error was looked at, or somebody waited
     bool unawaited : 1;  // it stands in the runtime's list of failed tasks
@@ -52,7 +53,6 @@ struct neapL_task {
     neap_task core;     // what the loop runs
     neap_scope scope;   // its own scope
     lua_State *co;      // where it runs; NULL once it has ended
-    lua_State *at;      // the coroutine, of those it resumed, in which it waits
     uint64_t id;        // in order of spawning, from 1
     uint32_t row;       // of its coroutine in the thread table
     int line;           // of the call that spawned it; -1: unknown
@@ -137,6 +137,14 @@ bool neapL_task_cancel(lua_State *L, neapL_task *task);
 // Replaces the reason on top of L by a Cancelled that names it and the Task at
 // `index` (0: none). [-1, +1, m]
 void neapL_pushcancel(lua_State *L, int index);
+
+// The coroutine in which a task waits: of those that it resumed, and so on, the
+// innermost; or its own.
+lua_State *neapL_innermost(lua_State *co);
+
+static inline lua_State *neapL_waits_in(const neapL_task *task) {
+    return task->future.nested ? neapL_innermost(task->co) : task->co;
+}
 
 // Runs one slice of it: the resume hook's part for NEAPL_TASK.
 void neapL_task_slice(neap_runtime *rt, neapL_task *task);

@@ -23,6 +23,9 @@ enum {
 
 static const uint32_t no_id = UINT32_MAX; // ends the chain of free ids
 
+// What fits a timer's id.
+#define ID(row) ((row) & (NEAP_TIMER_MAX - 1))
+
 // Sequences wrap: what was armed less than 2^31 armings ago is "later".
 static bool before(const neap_heap_item *a, const neap_heap_item *b) {
     if (a->deadline_ns != b->deadline_ns) return a->deadline_ns < b->deadline_ns;
@@ -103,7 +106,7 @@ static void renumber(const neap_heap *heap, neap_heap *rows) {
     for (uint32_t id = 0; id < heap->used; id++) {
         neap_timer *timer = heap->timers[id];
         if (!timer) continue;
-        timer->id = rows->reserved++;
+        timer->id = ID(rows->reserved++);
         rows->timers[timer->id] = timer;
         rows->slots[timer->id] = heap->slots[id];
         if (timer->armed) heap->items[heap->slots[id]].id = timer->id;
@@ -145,19 +148,19 @@ static int resize(neap_heap *heap, uint32_t size) {
 
 static int grow(neap_heap *heap) {
     assert(heap->used == heap->size);
-    uint32_t size = heap->size ? heap->size * 2 : ROWS_MIN;
-    return size < heap->size ? -ENOMEM : resize(heap, size); // 2^32 timers
+    if (heap->size >= NEAP_TIMER_MAX) return -ENOMEM;
+    return resize(heap, heap->size ? heap->size * 2 : ROWS_MIN);
 }
 
 int neap_heap_reserve(neap_heap *heap, neap_timer *timer) {
     assert(!timer->reserved && !timer->armed);
     if (heap->free_id != no_id) {
-        timer->id = heap->free_id;
+        timer->id = ID(heap->free_id);
         heap->free_id = heap->slots[timer->id];
     } else {
         int rc = heap->used == heap->size ? grow(heap) : 0;
         if (rc < 0) return rc;
-        timer->id = heap->used++;
+        timer->id = ID(heap->used++);
     }
     timer->reserved = true;
     heap->timers[timer->id] = timer;

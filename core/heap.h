@@ -20,10 +20,12 @@
 
 #include "core/alloc.h"
 
+enum { NEAP_TIMER_MAX = 1 << 30 }; // timers of one heap
+
 typedef struct neap_timer {
-    uint32_t id;   // its row in the heap's arrays
-    bool reserved; // id is valid
-    bool armed;    // it stands in the heap
+    uint32_t id : 30;      // its row in the heap's arrays
+    uint32_t reserved : 1; // id is valid
+    uint32_t armed : 1;    // it stands in the heap
 } neap_timer;
 
 typedef struct neap_heap_item {

@@ -99,8 +99,12 @@ static void expire_timers(neap_loop *loop) {
     loop->now_ns = neap_loop_time(loop);
     neap_timer *timer;
     while ((timer = neap_heap_expire(&loop->heap, loop->now_ns))) {
+        neap_task *task = NEAP_OWNER(timer, neap_task, timer);
+        NEAP_PREFETCH(task - 1); // what stands around it, for when it runs
+        NEAP_PREFETCH(task + 1);
+        NEAP_PREFETCH(task + 2);
         loop->expired_ns = loop->now_ns;
-        neap_task_wake(NEAP_OWNER(timer, neap_task, timer), NEAP_WAKE_TIMEOUT);
+        neap_task_wake(task, NEAP_WAKE_TIMEOUT);
     }
 }
 

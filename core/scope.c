@@ -18,36 +18,53 @@ static bool is_consistent(const neap_scope *scope) {
     return scope->effective == (scope->cancelled || inherited(scope));
 }
 
+static neap_scope *owner(neap_link *link) {
+    return NEAP_OWNER(link, neap_scope, link);
+}
+
 void neap_scope_open(neap_scope *scope, neap_scope *parent,
                      struct neap_task *task) {
     assert(scope != parent);
     *scope = (neap_scope){.parent = parent, .task = task};
-    neap_list_init(&scope->kids);
     neap_list_init(&scope->link);
-    if (parent) neap_list_append(&parent->kids, &scope->link);
     scope->effective = inherited(scope);
+    if (!parent) return;
+    if (parent->kids) neap_list_append(&parent->kids->link, &scope->link);
+    else parent->kids = scope;
 }
 
 void neap_scope_close(neap_scope *scope) {
-    assert(neap_list_empty(&scope->kids));
+    assert(!scope->kids);
+    neap_scope *parent = scope->parent, *next = owner(scope->link.next);
+    if (parent && parent->kids == scope)
+        parent->kids = next == scope ? NULL : next;
     neap_list_unlink(&scope->link);
     scope->parent = NULL;
-}
-
-static neap_scope *owner(neap_link *link) {
-    return NEAP_OWNER(link, neap_scope, link);
 }
 
 neap_scope *neap_scope_next(const neap_scope *root, neap_scope *scope,
                             bool skip) {
     assert(root && scope);
-    if (!skip && !neap_list_empty(&scope->kids)) return owner(scope->kids.next);
+    if (!skip && scope->kids) return scope->kids;
     while (scope != root) {
-        neap_scope *parent = scope->parent;
-        if (scope->link.next != &parent->kids) return owner(scope->link.next);
-        scope = parent;
+        neap_scope *next = owner(scope->link.next);
+        if (next != scope->parent->kids) return next;
+        scope = scope->parent;
     }
     return NULL;
+}
+
+neap_scope *neap_scope_leaf(neap_scope *scope) {
+    assert(scope);
+    while (scope->kids) scope = owner(scope->kids->link.prev);
+    return scope;
+}
+
+neap_scope *neap_scope_back(neap_scope *scope) {
+    neap_scope *parent = scope->parent;
+    assert(!parent || parent->kids);
+    if (!parent || parent->kids == scope) return parent;
+    return neap_scope_leaf(owner(scope->link.prev));
 }
 
 // Sets the mark, and wakes the task if it waits in this very scope.

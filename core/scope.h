@@ -21,8 +21,8 @@
 struct neap_task;
 
 typedef struct neap_scope {
-    neap_link link;            // among its parent's kids
-    neap_list kids;            // scopes opened within it
+    neap_link link;            // in the ring of its parent's kids
+    struct neap_scope *kids;   // the oldest scope opened within it, or NULL
     struct neap_scope *parent; // NULL: a root
     struct neap_task *task;    // who waits in it; NULL: only its kids do
     bool cancelled;            // was itself cancelled
@@ -49,6 +49,14 @@ void neap_scope_shield(neap_scope *scope, bool shield);
 // `scope` are passed over.
 neap_scope *neap_scope_next(const neap_scope *root, neap_scope *scope,
                             bool skip);
+
+// The youngest of the innermost beneath `scope`: nothing stands beneath that one.
+// `scope` itself where it has no kids.
+neap_scope *neap_scope_leaf(neap_scope *scope);
+
+// Walks a tree backwards, from its leaf: what stands beneath a scope comes before
+// it. NULL after the root.
+neap_scope *neap_scope_back(neap_scope *scope);
 
 // For asserts and tests: the invariant holds for `root` and all beneath.
 bool neap_scope_check(const neap_scope *root);

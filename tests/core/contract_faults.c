@@ -284,6 +284,11 @@ static void a_sandbox_waits_no_shorter(void **state) {
 
 static void an_old_errno_is_not_taken_for_a_refusal(void **state) {
     stage *on = *state;
+    struct epoll_event event;
+    struct timespec none = {.tv_sec = 0};
+    (void)epoll_pwait2(-1, &event, 1, &none, NULL);
+    if (errno == ENOSYS) skip(); // it is refused here: an old kernel, valgrind
+    pwait2_calls = 0;
     for (int i = 0; i < 2; i++) {
         errno = EPERM;
         assert_int_equal(poll_for(on, 1), 0);

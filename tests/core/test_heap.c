@@ -205,6 +205,19 @@ static void released_rows_are_given_out_again(void **state) {
     assert_true(w->memory.calls <= 3);
 }
 
+static void four_siblings_share_a_cache_line(void **state) {
+    world *w = *state;
+    for (size_t count = 1; count <= 1000; count *= 10) {
+        reserve_all(w, count);
+        assert_int_equal((uintptr_t)&w->heap.items[1] % 64, 0);
+        for (size_t i = 0; i < count; i++)
+            neap_heap_release(&w->heap, &w->timers[i]);
+        free(w->timers);
+        w->timers = NULL;
+        w->count = 0;
+    }
+}
+
 static void growing_keeps_what_is_armed(void **state) {
     world *w = *state;
     reserve_all(w, 5000);
@@ -232,6 +245,7 @@ static void many_armed_and_cancelled_leave_no_memory_behind(void **state) {
     }
     assert_true(large > 100 * SMALL_BYTES / 4);
     assert_true(w->memory.bytes < SMALL_BYTES);
+    assert_int_equal(w->heap.size, 1024); // as small as it gets
     assert_int_equal(w->heap.count, 0);
 }
 
@@ -328,9 +342,9 @@ static void the_check_sees_what_is_wrong(void **state) {
     heap->items[3].deadline_ns = -1; // due before its parent
     assert_false(neap_heap_check(heap));
     heap->items[3].deadline_ns = 3;
-    heap->slots[2] = 4; // it stands elsewhere
+    heap->slots[0] = 4; // it stands elsewhere
     assert_false(neap_heap_check(heap));
-    heap->slots[2] = 2;
+    heap->slots[0] = 0;
     w->timers[5].armed = false;
     assert_false(neap_heap_check(heap));
     w->timers[5].armed = true;
@@ -366,6 +380,7 @@ int main(void) {
         IN_WORLD(what_reserved_nothing_can_be_released),
         IN_WORLD(releasing_disarms),
         IN_WORLD(released_rows_are_given_out_again),
+        IN_WORLD(four_siblings_share_a_cache_line),
         IN_WORLD(growing_keeps_what_is_armed),
         IN_WORLD(many_armed_and_cancelled_leave_no_memory_behind),
         IN_WORLD(shrinking_keeps_what_stays),

@@ -241,6 +241,7 @@ static void every_wait_in_a_cancelled_scope_ends_in_a_pass(void **state) {
 static void wait_outside_then_end(probe *self) {
     self->step = NULL;
     neap_task_wait_outside(&self->task, &stage_of(self)->line);
+    assert_int_equal(self->task.loop->outside, 0);
 }
 
 static void nor_is_it_counted_as_one_for_the_world(void **state) {

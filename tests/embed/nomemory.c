@@ -7,6 +7,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <lualib.h>
 #include <neap.h>
 #include <stdbool.h>
 
@@ -14,7 +15,7 @@
 
 typedef struct account {
     size_t bytes;  // held
-    long left;     // requests until one is refused
+    long left;     // requests until one is refused; -1: none is
     bool for_ever; // and all that follow
     bool refused;  // one was
 } account;
@@ -25,7 +26,7 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
     if (nsize > osize) { // Lua relies on it that shrinking cannot fail
         bool refuse = books->left == 0 && (books->for_ever || !books->refused);
         if (books->left > 0) books->left--;
-        else books->refused = true;
+        else if (books->left == 0) books->refused = true;
         if (refuse) return NULL;
     }
     books->bytes += nsize - osize;
@@ -89,30 +90,57 @@ static void live(neap_runtime *rt) {
     neap_run(rt);
     CHECK(tasks.told == tasks.spawned);
     spawn(rt, "require 'neap'.sleep(...)", &tasks);
-    spawn(rt, "while true do pcall(require'neap'.sleep, ...) end", &tasks);
+    spawn(rt, "repeat local _, e = pcall(require'neap'.sleep, ...)\n"
+              "until e == 'not enough memory'", &tasks); // heeds no cancel
     neap_turn(rt, 0);
     CHECK(lua_gettop(neap_state(rt)) == 0);
     neap_close(rt);
     CHECK(tasks.told == tasks.spawned);
 }
 
+static neap_config config(account *books) {
+    neap_config wish = NEAP_CONFIG_INIT;
+    wish.allocator = allocate;
+    wish.allocator_ud = books;
+    wish.grace_ns = 1;
+    return wish;
+}
+
 // Whether a request was refused.
 static bool fail_at(long n, bool for_ever) {
     account books = {.left = n, .for_ever = for_ever};
-    neap_config config = NEAP_CONFIG_INIT;
-    config.allocator = allocate;
-    config.allocator_ud = &books;
-    config.grace_ns = 1;
-    neap_runtime *rt = neap_open(&config);
+    neap_config wish = config(&books);
+    neap_runtime *rt = neap_open(&wish);
     if (rt) live(rt);
     CHECK(books.bytes == 0);
     return books.refused;
 }
 
-int main(void) {
+// The same in a host's state, for which there is memory.
+static bool fail_attached(long n, bool for_ever) {
+    account books = {.left = -1};
+    lua_State *L = lua_newstate(allocate, &books);
+    luaL_openlibs(L);
+    books = (account){books.bytes, n, for_ever, false};
+    neap_config wish = config(&books);
+    neap_runtime *rt = neap_attach(L, &wish);
+    if (rt) live(rt);
+    bool refused = books.refused;
+    books.left = -1;
+    lua_close(L);
+    CHECK(books.bytes == 0);
+    return refused;
+}
+
+static void fail(bool fail_at_nth(long, bool)) {
     long once = 0, for_ever = 0;
-    while (fail_at(once, false)) once++;
-    while (fail_at(for_ever, true)) for_ever++;
-    CHECK(once > 1000 && for_ever > 1000);
+    while (fail_at_nth(once, false)) once++;
+    while (fail_at_nth(for_ever, true)) for_ever++;
+    CHECK(once > 300 && for_ever > 300);
+}
+
+int main(void) {
+    fail(fail_at);
+    fail(fail_attached);
     return 0;
 }

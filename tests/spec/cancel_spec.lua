@@ -86,7 +86,8 @@ describe("at a wait:", function()
 
     it("the future that was awaited may still end", function() -- C2
         local future = neap.Future()
-        local one, two = start(future.await, future), start(future.await, future)
+        local one = start(future.await, future)
+        local two = start(future.await, future)
         one:cancel()
         settle()
         future:set_result "late"

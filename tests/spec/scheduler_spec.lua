@@ -226,7 +226,8 @@ describe("neap.run in a task:", function()
             neap.yield()
             return ...
         end
-        assert.same({n = 3, nil, 2, nil}, table.pack(neap.run(main, nil, 2, nil)))
+        assert.same({n = 3, nil, 2, nil},
+            table.pack(neap.run(main, nil, 2, nil)))
         assert.same({n = 0}, table.pack(neap.run(main)))
     end)
 
