@@ -155,6 +155,7 @@ struct neap_runtime {
     neapL_link *link;        // who resumed it; NULL: the loop
     const char *unwinding;   // "coroutine.wrap": it closes what cannot wait
     int close_depth;         // coroutine.close within coroutine.close
+    int results;             // of the slice; they stay where they are
     uint32_t quick;          // calls of this slice that did not have to wait
     neapL_interruption interruption; // neap_interrupt's
 
@@ -215,8 +216,12 @@ neapL_task *neapL_waiting(lua_State *L, neapL_doing doing);
 // Suspends until the task is woken, then calls `k`. As a return value only.
 int neapL_suspend(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
+// A stack grew large in the slice of rt->task: its coroutine is not used again.
+void neapL_note_big(neap_runtime *rt);
+
 // No coroutine of ours runs any more.
 static inline void neapL_leave_slice(neap_runtime *rt) {
+    if (rt->arena.big) neapL_note_big(rt);
     rt->task = NULL;
     rt->running = rt->waitable = NULL;
     rt->link = NULL;

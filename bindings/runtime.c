@@ -36,6 +36,7 @@ static void resume_other(neap_runtime *rt, neap_task *task) {
     if (task->kind == NEAPL_CALLBACK) neapL_callback_slice(rt, task);
     else if (task->kind == NEAPL_READER) neapL_reader_slice(rt, task);
     else neapL_host_slice(rt, task);
+    rt->loop.current = NULL; // it may be gone
 }
 
 // The one step that runs user code ends here.
@@ -43,6 +44,10 @@ static void resume(neap_task *task) {
     neap_runtime *rt = neapL_of_loop(task->loop);
     if (task->kind == NEAPL_TASK) neapL_task_slice(rt, NEAPL_CORE_TASK(task));
     else resume_other(rt, task);
+}
+
+static void end(neap_task *task) {
+    neapL_task_end(neapL_of_loop(task->loop), NEAPL_CORE_TASK(task));
 }
 
 // Copies what the host's version of the structure has.
@@ -65,6 +70,7 @@ static int init_loop(neap_runtime *rt) {
     rt->interruption.thread = pthread_self();
     int rc = neap_loop_init(&rt->loop, &rt->alloc, resume);
     if (rc < 0) return rc;
+    rt->loop.end = end;
     rt->loop.is_virtual = rt->config.flags & NEAP_VIRTUAL_CLOCK;
     if (rt->config.timer_slack_ns > 0)
         rt->loop.slack_ns = rt->config.timer_slack_ns;

@@ -251,13 +251,14 @@ static void die(neap_runtime *rt, neapL_task *task) {
     neapL_task_kill(L, task, "the task's coroutine");
 }
 
-// Its coroutine ended, which it does with LUA_OK; or it cannot go on.
-NEAPL_SELDOM
-static void end(neap_runtime *rt, neapL_task *task, int status) {
+// Its coroutine came back and does not wait: it ended, which it does with LUA_OK,
+// or it cannot go on.
+void neapL_task_end(neap_runtime *rt, neapL_task *task) {
     lua_State *co = task->co;
+    int status = lua_status(co);
     uint32_t row = task->row;
-    bool reuse = !task->future.exposed;
     neapL_leave_slice(rt);
+    bool reuse = !task->future.exposed;
     if (status == LUA_YIELD)
         lua_pushliteral(co, "attempt to yield to the scheduler "
                             "(a coroutine.yield that neap did not replace)");
@@ -283,16 +284,14 @@ static void expect_next(const neap_runtime *rt) {
 // slices follow one another.
 void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
     lua_State *co = task->co;
-    int nargs = task->future.started ? 0 : lua_gettop(co) - 1, count;
+    int nargs = task->future.started ? 0 : lua_gettop(co) - 1;
+    if (rt->arena.big) neapL_note_big(rt); // of the slice before
     rt->task = task;
     rt->running = rt->waitable = co;
     rt->quick = 0;
     if (rt->interruption.pending) neapL_interrupt_running(rt);
     expect_next(rt);
-    int status = lua_resume(co, rt->turner, nargs, &count);
-    if (rt->arena.big) task->future.exposed = true, rt->arena.big = false;
-    if (status != LUA_YIELD || task->core.state == NEAP_TASK_RUNNING)
-        end(rt, task, status);
+    lua_resume(co, rt->turner, nargs, &rt->results);
 }
 
 lua_State *neapL_innermost(lua_State *co) {

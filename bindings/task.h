@@ -149,6 +149,9 @@ static inline lua_State *neapL_waits_in(const neapL_task *task) {
 // Runs one slice of it: the resume hook's part for NEAPL_TASK.
 void neapL_task_slice(neap_runtime *rt, neapL_task *task);
 
+// The same for its end.
+void neapL_task_end(neap_runtime *rt, neapL_task *task);
+
 // Closes a task's coroutine from outside, running its clean-up, in which nothing
 // can wait: what it resumed goes first. Pushes the Task. [-0, +1, m]
 void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who);

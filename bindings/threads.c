@@ -11,6 +11,8 @@
 
 #include <assert.h>
 
+#include "bindings/task.h"
+
 enum {
     IDLE_MIN = 16,   // room for idle coroutines at first
     IDLE_MAX = 1024 // coroutines kept: 1.1 KB each
@@ -90,6 +92,11 @@ static bool has_room(neap_runtime *rt) {
     threads->idle = idle;
     threads->size = size;
     return true;
+}
+
+void neapL_note_big(neap_runtime *rt) {
+    rt->arena.big = false;
+    if (rt->task) rt->task->future.exposed = true;
 }
 
 void neapL_thread_give(neap_runtime *rt, lua_State *co, uint32_t row,

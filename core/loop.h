@@ -43,8 +43,10 @@ typedef struct neap_fd_table {
 typedef struct neap_loop {
     neap_list ready;         // the ready deque: who runs in the next pass
     neap_list pass;          // who still runs in this one
-    neap_task *current;      // whose slice it is
+    neap_task *current;      // whose slice it is; a hook that has seen to the
+                             // task's end itself clears it
     neap_resume resume;      // runs one task for one slice
+    neap_resume end;         // called where that left it RUNNING; NULL: nobody
     neap_heap heap;          // deadlines
     neap_fd_table fds;       // descriptors
     neap_poller *poller;     // watches them

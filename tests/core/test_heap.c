@@ -326,8 +326,7 @@ static void shrinking_may_fail_at_every_allocation(void **state) {
 static void more_ids_than_there_are_numbers_are_refused(void **state) {
     world *w = *state;
     neap_timer timer = {.reserved = false};
-    w->heap.size = UINT32_C(1) << 31;
-    w->heap.used = w->heap.size; // as if as many were given out
+    w->heap.size = w->heap.used = NEAP_TIMER_MAX; // as if all were given out
     assert_int_equal(neap_heap_reserve(&w->heap, &timer), -ENOMEM);
     w->heap.size = w->heap.used = 0;
 }

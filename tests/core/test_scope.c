@@ -291,6 +291,39 @@ static void the_walk_is_pre_order_and_can_skip(void **state) {
     for (int i = 5; i >= 0; i--) neap_scope_close(&s[i]);
 }
 
+static void the_walk_back_meets_kids_before_their_parents(void **state) {
+    (void)state;
+    neap_scope s[6]; // the same tree
+    static const int parent[] = {-1, 0, 1, 1, 0, 4};
+    for (int i = 0; i < 6; i++)
+        open_under(&s[i], parent[i] < 0 ? NULL : &s[parent[i]]);
+    assert_ptr_equal(neap_scope_leaf(s), &s[5]);
+    assert_ptr_equal(neap_scope_leaf(&s[1]), &s[3]);
+    assert_ptr_equal(neap_scope_leaf(&s[2]), &s[2]);
+    for (int i = 5; i > 0; i--)
+        assert_ptr_equal(neap_scope_back(&s[i]), &s[i - 1]);
+    assert_null(neap_scope_back(s));
+    for (int i = 5; i >= 0; i--) neap_scope_close(&s[i]);
+}
+
+// Oldest, youngest, the one between, the last: the ring stays whole.
+static void kids_can_be_left_in_any_order(void **state) {
+    (void)state;
+    neap_scope root, s[4];
+    static const int leaving[] = {0, 3, 1, 2};
+    open_under(&root, NULL);
+    for (int i = 0; i < 4; i++) open_under(&s[i], &root);
+    for (int i = 0; i < 4; i++) {
+        int left = 0;
+        neap_scope *at = &root;
+        while ((at = neap_scope_next(&root, at, false))) left++;
+        assert_int_equal(left, 4 - i);
+        neap_scope_close(&s[leaving[i]]);
+    }
+    assert_null(neap_scope_next(&root, &root, false));
+    neap_scope_close(&root);
+}
+
 static void the_check_sees_what_is_wrong(void **state) {
     (void)state;
     neap_scope chain[3];
@@ -349,6 +382,8 @@ int main(void) {
         ON_FAKES(only_the_innermost_scope_wakes),
         ON_FAKES(a_scope_reached_before_wakes_nobody_again),
         cmocka_unit_test(the_walk_is_pre_order_and_can_skip),
+        cmocka_unit_test(the_walk_back_meets_kids_before_their_parents),
+        cmocka_unit_test(kids_can_be_left_in_any_order),
         cmocka_unit_test(the_check_sees_what_is_wrong),
         cmocka_unit_test(a_deep_chain_is_an_ordinary_program),
     };

@@ -81,6 +81,21 @@ static void random_step(world *w) {
     else neap_scope_shield(&n->scope, n->shield = rand() % 2);
 }
 
+// The walk meets every open scope once; the walk back meets them in reverse.
+static void check_walks(world *w) {
+    neap_scope *met[NODES], *root = &w->nodes[ROOT].scope;
+    int count = 0, open = 0;
+    for (int i = 0; i < NODES; i++) open += w->nodes[i].open;
+    for (neap_scope *at = root; at; at = neap_scope_next(root, at, false)) {
+        assert_true(count < open);
+        met[count++] = at;
+    }
+    assert_int_equal(count, open);
+    for (neap_scope *at = neap_scope_leaf(root); at; at = neap_scope_back(at))
+        assert_ptr_equal(at, met[--count]);
+    assert_int_equal(count, 0);
+}
+
 // Woken is whom a cancel has reached, and nobody else.
 static void compare(world *w) {
     assert_true(neap_scope_check(&w->nodes[ROOT].scope));
@@ -119,6 +134,7 @@ static void scopes_behave_as_a_recursive_walk_says(void **state) {
         if (step % 500 == 499) forget_all_cancels(&w);
         random_step(&w);
         compare(&w);
+        check_walks(&w);
         settle(&w);
     }
     forget_all_cancels(&w);

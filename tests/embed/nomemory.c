@@ -45,7 +45,7 @@ static const char script[] =
     "local a, b = neap.socketpair()\n"
     "neap.spawn(function() b:send('x'); b:close() end)\n"
     "local task = neap.spawn(a.recv, a)\n"
-    "neap.gather(task, future, function() return queue:get() end)\n"
+    "task:await() future:await() queue:get()\n"
     "coroutine.wrap(function() neap.sleep(0) end)()\n"
     "error('done', 0)\n";
 
