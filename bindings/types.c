@@ -2,7 +2,8 @@
 // Types: userdata whose first word is the address of their type.
 //
 // luaL_checkudata looks its metatable up by name in the registry, 17 ns a call;
-// comparing the first word costs one load. No other library's userdata can
+// comparing the first word costs one load. New userdata find their metatable
+// in the registry by that address, too. No other library's userdata can
 // begin with an address inside ours, and a light userdata has length 0.
 #include <assert.h>
 #include <string.h>
@@ -24,7 +25,8 @@ void *neapL_new(lua_State *L, const neapL_type *type, int values) {
     void *ud = lua_newuserdatauv(L, type->size, values);
     memset(ud, 0, type->size);
     *(const neapL_type **)ud = type;
-    luaL_setmetatable(L, type->name);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, type);
+    lua_setmetatable(L, -2);
     return ud;
 }
 
@@ -60,5 +62,5 @@ void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type) {
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0); // getmetatable gives nothing to tamper with
     lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, type);
 }
