@@ -7,8 +7,8 @@
 // coroutine that we resumed, and neither it nor one that resumed it may be
 // inside a C function that cannot be yielded across.
 //
-// Invariant: rt->running is the coroutine whose code runs, and rt->link the chain
-// of those that resumed it, whoever was resumed and has come back since.
+// Invariant: rt->running is the coroutine whose code runs, and rt->link the
+// chain of those that resumed it, whoever was resumed and has come back since.
 #include <assert.h>
 #include <string.h>
 

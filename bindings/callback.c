@@ -136,7 +136,7 @@ static int keep_traceback(lua_State *L) {
 enum { // of the stack of the thread for callbacks
     HANDLE = 1,
     HANDLER,
-    FUNCTION, // and its arguments
+    FUNCTION,         // and its arguments
     RECORD = FUNCTION // what keep_traceback made, or an error without it
 };
 
@@ -296,9 +296,8 @@ static int handle_tostring(lua_State *L) {
 
 static const luaL_Reg handle_meta[] = {{"__tostring", handle_tostring},
                                        {NULL, NULL}};
-static const luaL_Reg handle_methods[] = {{"cancel", handle_cancel},
-                                          {"cancelled", handle_cancelled},
-                                          {NULL, NULL}};
+static const luaL_Reg handle_methods[] = {
+    {"cancel", handle_cancel}, {"cancelled", handle_cancelled}, {NULL, NULL}};
 
 const neapL_type neapL_handle_type = {"neap.Handle", sizeof(neapL_handle),
                                       handle_methods, handle_meta};
@@ -313,11 +312,12 @@ static void add_done(lua_State *L, neap_runtime *rt, const neapL_type *type) {
     lua_pop(L, 2);
 }
 
+static const luaL_Reg functions[] = {{"call_soon", call_soon},
+                                     {"call_later", call_later},
+                                     {"call_at", call_at},
+                                     {NULL, NULL}};
+
 void neapL_open_callback(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {{"call_soon", call_soon},
-                                         {"call_later", call_later},
-                                         {"call_at", call_at},
-                                         {NULL, NULL}};
     neapL_newtype(L, rt, &neapL_handle_type);
     add_done(L, rt, &neapL_task_type);
     add_done(L, rt, &neapL_future_type);

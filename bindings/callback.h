@@ -22,7 +22,7 @@ typedef struct neapL_handle {
     uint8_t dir;       // a reader's direction
     bool with_future;  // called with the future it waited for, last
     bool active;       // was neither called (once) nor cancelled
-    bool cancelled;    // by handle:cancel(), before it was called
+    bool cancelled;    // by handle:cancel() or neap_close, before it was called
 } neapL_handle;
 
 enum { // user values

@@ -52,8 +52,7 @@ static int name_tasks(lua_State *L) {
     neapL_group *group = lua_touserdata(L, 1);
     neap_scope *root = &group->scope, *scope = root;
     while ((scope = neap_scope_next(root, scope, false)))
-        if (neapL_task_of(scope))
-            name_task(L, group->rt, neapL_task_of(scope));
+        if (neapL_task_of(scope)) name_task(L, group->rt, neapL_task_of(scope));
     return 0;
 }
 
@@ -159,6 +158,7 @@ static int drop_callbacks(lua_State *L) {
         neapL_handle *handle = neapL_test(L, -1, &neapL_handle_type);
         if (!handle || !handle->active) continue;
         handle->active = false;
+        handle->cancelled = true;
         neap_task_term(&handle->core);
     }
     return 0;

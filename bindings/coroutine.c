@@ -210,16 +210,16 @@ static int coroutine_close(lua_State *L) {
     return 2;
 }
 
+static const luaL_Reg functions[] = {{"resume", coroutine_resume},
+                                     {"wrap", coroutine_wrap},
+                                     {"yield", coroutine_yield},
+                                     {"close", coroutine_close},
+                                     {"status", coroutine_status},
+                                     {"running", coroutine_running},
+                                     {"isyieldable", coroutine_isyieldable},
+                                     {NULL, NULL}};
+
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {
-        {"resume", coroutine_resume},
-        {"wrap", coroutine_wrap},
-        {"yield", coroutine_yield},
-        {"close", coroutine_close},
-        {"status", coroutine_status},
-        {"running", coroutine_running},
-        {"isyieldable", coroutine_isyieldable},
-        {NULL, NULL}};
     if (lua_getglobal(L, "coroutine") == LUA_TTABLE)
         neapL_addfuncs(L, rt, functions);
     lua_pop(L, 1);

@@ -6,7 +6,8 @@
 // it: the task whose slice it was fails with it, and the loop goes on.
 //
 // Nothing ready, no deadline, nobody waiting for the world: that is a deadlock.
-// It is raised in the main task of the innermost run, naming who waits for what.
+// It is raised in the main task of the innermost run, naming who waits for
+// what.
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -115,7 +116,8 @@ int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns) {
 // ---- deadlock
 
 // What the task waits for: its wait is a C function, and the object is that
-// function's first argument; of those that it awaits, the first that is pending.
+// function's first argument; of those that it awaits, the first that is
+// pending.
 static bool push_object(lua_State *L, const neapL_task *task) {
     bool awaits = task->future.doing == NEAPL_AWAIT;
     lua_State *co = neapL_waits_in(task);

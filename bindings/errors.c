@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Errors: 0 or -errno inside, three values or an error object in Lua.
 //
-// A failure of input or output is no error: it is nil, a message that names what
-// it concerns, and a code. Misuse raises, in Lua's own words. What is raised as
-// a thing of its own (Cancelled, QueueClosed) is a table with a class name, a
-// message, and one metatable for all.
+// A failure of input or output is no error: it is nil, a message that names
+// what it concerns, and a code. Misuse raises, in Lua's own words. What is
+// raised as a thing of its own (Cancelled, QueueClosed) is a table with a class
+// name, a message, and one metatable for all.
 #include <errno.h>
 #include <string.h>
 
@@ -12,7 +12,8 @@
 
 static char error_meta; // its address is the metatable's registry key
 
-#define NAMED(name) {name, #name}
+#define NAMED(name) \
+    { name, #name }
 
 static const struct {
     int number;

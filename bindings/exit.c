@@ -4,7 +4,8 @@
 // os.exit(code) ends the process at once. os.exit(code, true) never returns
 // either: it closes the to-be-closed variables of the calling coroutine and of
 // those that resumed it, innermost first, then those of every other task, then
-// the state. No wait is possible in any of them, so that nothing can hold it up.
+// the state. No wait is possible in any of them, so that nothing can hold it
+// up.
 //
 // All of it happens on the caller's own C stack. Closing the running thread is
 // what lua_close does to the main one; nothing returns into the others.
@@ -46,8 +47,9 @@ static int os_exit(lua_State *L) {
     exit(code);
 }
 
+static const luaL_Reg functions[] = {{"exit", os_exit}, {NULL, NULL}};
+
 void neapL_open_exit(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {{"exit", os_exit}, {NULL, NULL}};
     if (lua_getglobal(L, LUA_OSLIBNAME) == LUA_TTABLE)
         neapL_addfuncs(L, rt, functions);
     lua_pop(L, 1);

@@ -2,8 +2,8 @@
 // Future: a value that comes later; also the half of a Task that others see.
 //
 // Whoever awaits stands in the future's line. When it ends, tasks in the line
-// are woken, callbacks go to the ready deque, and watches (C code that waits for
-// several) are told at once; no Lua function runs here.
+// are woken, callbacks go to the ready deque, and watches (C code that waits
+// for several) are told at once; no Lua function runs here.
 //
 // An ended future answers at once, any number of times, to any number of tasks.
 #include <assert.h>
@@ -91,7 +91,9 @@ void neapL_future_finish(lua_State *L, int index, int count) {
     if (count > 1) pack(L, count);
     if (count == 0 && future->cancelling) lua_pushnil(L);
     if (count > 0 || future->cancelling) neapL_setvalue(L, index);
-    future->shape = count == 0 ? NEAPL_NONE : count == 1 ? NEAPL_ONE : NEAPL_MANY;
+    future->shape = count == 0   ? NEAPL_NONE
+                    : count == 1 ? NEAPL_ONE
+                                 : NEAPL_MANY;
     future->state = NEAPL_FINISHED;
     wake_line(L, index, future);
 }
@@ -288,22 +290,23 @@ static int future_set_error(lua_State *L) {
 
 static int future_tostring(lua_State *L) {
     neapL_future *future = neapL_check(L, 1, &neapL_future_type);
-    lua_pushfstring(L, "<Future %s at %p>", state_of(L, future), (void *)future);
+    const char *state = state_of(L, future);
+    lua_pushfstring(L, "<Future %s at %p>", state, (void *)future);
     return 1;
 }
 
 static const luaL_Reg future_meta[] = {{"__tostring", future_tostring},
                                        {NULL, NULL}};
 
-static const luaL_Reg future_methods[] = {
-    {"set_result", future_set_result}, {"set_error", future_set_error},
-    {NULL, NULL}};
+static const luaL_Reg future_methods[] = {{"set_result", future_set_result},
+                                          {"set_error", future_set_error},
+                                          {NULL, NULL}};
 
 static const luaL_Reg common_methods[] = {
-    {"await", neapL_await},         {"result", future_result},
-    {"error", future_error},        {"done", future_done},
+    {"await", neapL_await},          {"result", future_result},
+    {"error", future_error},         {"done", future_done},
     {"cancelled", future_cancelled}, {"cancel", future_cancel},
-    {"state", future_state},        {NULL, NULL}};
+    {"state", future_state},         {NULL, NULL}};
 
 const neapL_type neapL_future_type = {"neap.Future", sizeof(neapL_future),
                                       future_methods, future_meta};
@@ -315,9 +318,10 @@ static void add_common(lua_State *L, neap_runtime *rt, const neapL_type *type) {
     lua_pop(L, 2);
 }
 
+static const luaL_Reg functions[] = {
+    {"Future", future_new}, {"await", neapL_await}, {NULL, NULL}};
+
 void neapL_open_future(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {
-        {"Future", future_new}, {"await", neapL_await}, {NULL, NULL}};
     neapL_newtype(L, rt, &neapL_future_type);
     add_common(L, rt, &neapL_future_type);
     add_common(L, rt, &neapL_task_type); // made before, by neapL_open_task

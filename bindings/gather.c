@@ -6,8 +6,8 @@
 // A future's end tells its watch at once (no Lua runs), the watch counts, and
 // when enough has happened the waiting task is woken.
 //
-// The gathering is a to-be-closed slot: however the call ends, its watches leave
-// their lines before its memory goes.
+// The gathering is a to-be-closed slot: however the call ends, its watches
+// leave their lines before its memory goes.
 //
 // Invariant: while the gathering is open, watch i stands in the line of future
 // i, or that future has ended.
@@ -20,9 +20,9 @@
 typedef struct neapL_gathering neapL_gathering;
 
 typedef struct neapL_watch {
-    neap_task core;              // stands in the future's line
-    neapL_gathering *gathering;  // whom it tells
-    const neapL_future *future;  // what it watches
+    neap_task core;             // stands in the future's line
+    neapL_gathering *gathering; // whom it tells
+    const neapL_future *future; // what it watches
 } neapL_watch;
 
 struct neapL_gathering {
@@ -161,8 +161,8 @@ static void cancel_future(lua_State *L, int index, const char *reason) {
     neapL_future_fail(L, index, NEAPL_CANCELLED);
 }
 
-// Waits until all have ended, whatever happens: by hand, since neapL_woken would
-// raise at a cancel. Behind the gathering stands the error to raise then.
+// Waits until all have ended, whatever happens: by hand, since neapL_woken
+// would raise at a cancel. Behind the gathering stands the error to raise then.
 static int gather_end_k(lua_State *L, int status, lua_KContext ctx) {
     neap_runtime *rt = neapL_rt(L);
     int count = (int)ctx;
@@ -178,8 +178,7 @@ static int gather_end_k(lua_State *L, int status, lua_KContext ctx) {
         neap_task_wait(&task->core, NULL);
         return neapL_suspend(L, ctx, gather_end_k);
     }
-    for (int i = 1; i <= count; i++)
-        neapL_future_see(rt, lua_touserdata(L, i));
+    for (int i = 1; i <= count; i++) neapL_future_see(rt, lua_touserdata(L, i));
     neapL_uncover(&gathering->cover);
     if (rt->task->core.inner->effective) neapL_push_cancelled(L, rt->task);
     return lua_error(L);
@@ -275,9 +274,11 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
 static int64_t deadline_of(lua_State *L) {
     bool number = lua_isnumber(L, -1), nan = isnan(lua_tonumber(L, -1));
     if (!number || nan)
-        luaL_argerror(L, OPTIONS, lua_pushfstring(L,
-            "option 'timeout': number of seconds expected, got %s",
-            nan ? "nan" : luaL_typename(L, -1)));
+        luaL_argerror(
+            L, OPTIONS,
+            lua_pushfstring(
+                L, "option 'timeout': number of seconds expected, got %s",
+                nan ? "nan" : luaL_typename(L, -1)));
     return neapL_deadline(neapL_rt(L), neapL_checkseconds(L, -1));
 }
 
@@ -304,9 +305,13 @@ static int check_when(lua_State *L) {
     const char *name = lua_isnil(L, -1) ? names[0] : lua_tostring(L, -1);
     for (int i = 0; name && names[i]; i++)
         if (strcmp(name, names[i]) == 0) return lua_pop(L, 1), i;
-    return luaL_argerror(L, OPTIONS, lua_pushfstring(L,
-        "option 'return_when': 'all', 'first_done' or 'first_error' expected, "
-        "got %s", luaL_tolstring(L, -1, NULL)));
+    return luaL_argerror(
+        L, OPTIONS,
+        lua_pushfstring(L,
+                        "option 'return_when': 'all', 'first_done' or "
+                        "'first_error' expected, "
+                        "got %s",
+                        luaL_tolstring(L, -1, NULL)));
 }
 
 // The list's elements go on the stack.
@@ -318,9 +323,11 @@ static int spread_list(lua_State *L) {
     for (int i = 1; i <= (int)count; i++) {
         int kind = lua_geti(L, LIST, i);
         if (kind == LUA_TFUNCTION || neapL_testfuture(L, -1)) continue;
-        return luaL_argerror(L, LIST, lua_pushfstring(L,
-            "element %d: Task, Future or function expected, got %s", i,
-            luaL_typename(L, -1)));
+        return luaL_argerror(
+            L, LIST,
+            lua_pushfstring(
+                L, "element %d: Task, Future or function expected, got %s", i,
+                luaL_typename(L, -1)));
     }
     return (int)count;
 }
@@ -343,9 +350,10 @@ static int wait_some(lua_State *L) {
     return neapL_begin(L, count, wait_k);
 }
 
+static const luaL_Reg functions[] = {
+    {"gather", gather}, {"wait", wait_some}, {NULL, NULL}};
+
 void neapL_open_gather(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {
-        {"gather", gather}, {"wait", wait_some}, {NULL, NULL}};
     neapL_newtype(L, rt, &gathering_type);
     neapL_addfuncs(L, rt, functions);
 }

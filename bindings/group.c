@@ -2,8 +2,9 @@
 // Group: the tasks that somebody owns: their scope, and how many are left.
 //
 // Its node of the scope tree is the runtime's own memory, not a userdata's: a
-// collected userdata must not free a node that tasks stand beneath. The registry
-// holds, under the address of a scope, the Cancelled that its cancel raises.
+// collected userdata must not free a node that tasks stand beneath. The
+// registry holds, under the address of a scope, the Cancelled that its cancel
+// raises.
 //
 // Invariant: live counts the tasks beneath whose end has not been counted yet;
 // a closed group has none.

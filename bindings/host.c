@@ -305,9 +305,7 @@ int neap_poll_fd(const neap_runtime *rt) {
     return neap_loop_fd((neap_loop *)(size_t)&rt->loop); // arms it, no more
 }
 
-int64_t neap_due_ns(const neap_runtime *rt) {
-    return neap_loop_due(&rt->loop);
-}
+int64_t neap_due_ns(const neap_runtime *rt) { return neap_loop_due(&rt->loop); }
 
 int neap_post(neap_runtime *rt, neap_post_fn fn, void *arg) {
     return neap_inbox_post(&rt->loop.inbox, fn, arg);
@@ -386,8 +384,8 @@ typedef struct source { // of a chunk
 // Protected: the chunk that the source holds.
 static int load(lua_State *L) {
     const source *from = lua_touserdata(L, 1);
-    int status = from->code ? luaL_loadbuffer(L, from->code,
-                                              strlen(from->code), from->name)
+    int status = from->code ? luaL_loadbuffer(L, from->code, strlen(from->code),
+                                              from->name)
                             : luaL_loadfile(L, from->path);
     return status == LUA_OK ? 1 : lua_error(L);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Interrupt: Ctrl-C, also where a busy loop never looks at anything.
 //
-// neap_interrupt, from a signal handler, sets a hook in the coroutine that runs:
-// at its next line it raises the Cancelled of the main task. Line events only:
-// with a count or call hook the error could strike between `lock:acquire()` and
-// the assignment of its `<close>` variable (25 of 60 runs lost a lock, lines
-// only none). It is raised once for each signal; after that the cancelled scope
-// sees to it at waits. Where no task runs, the loop cancels the main task.
+// neap_interrupt, from a signal handler, sets a hook in the coroutine that
+// runs: at its next line it raises the Cancelled of the main task. Line events
+// only: with a count or call hook the error could strike between
+// `lock:acquire()` and the assignment of its `<close>` variable (25 of 60 runs
+// lost a lock, lines only none). It is raised once for each signal; after that
+// the cancelled scope sees to it at waits. Where no task runs, the loop cancels
+// the main task.
 #include <assert.h>
 
 #include "bindings/task.h"
@@ -73,8 +74,8 @@ void neapL_interrupt_running(neap_runtime *rt) {
 bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L) {
     neapL_interruption *it = &rt->interruption;
     assert(!rt->task);
-    if (!it->pending && !atomic_load_explicit(&it->remote,
-                                              memory_order_relaxed))
+    if (!it->pending &&
+        !atomic_load_explicit(&it->remote, memory_order_relaxed))
         return false;
     unhook(rt);
     it->pending = 0;

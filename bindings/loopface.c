@@ -58,8 +58,7 @@ static bool is_over(const stay *here) {
 
 static int leave(lua_State *L, const stay *here) {
     if (!here->future) return 0;
-    if (!neapL_is_pending(here->future))
-        return neapL_future_results(L, FUTURE);
+    if (!neapL_is_pending(here->future)) return neapL_future_results(L, FUTURE);
     return luaL_error(L, "the loop was stopped before %s ended",
                       luaL_tolstring(L, FUTURE, NULL));
 }
@@ -81,9 +80,9 @@ static int stay_outside(lua_State *L, stay *here) {
     if (forever) neap_loop_hold(&rt->loop, -1);
     rt->loop.stopping = false;
     if (rc < 0 && !is_over(here))
-        return luaL_error(L, "%s", rc == -EDEADLK
-                                       ? "deadlock: nothing can end the wait"
-                                       : strerror(-rc));
+        return luaL_error(L, "%s",
+                          rc == -EDEADLK ? "deadlock: nothing can end the wait"
+                                         : strerror(-rc));
     return leave(L, here);
 }
 
@@ -93,8 +92,8 @@ static int stay_k(lua_State *L, int status, lua_KContext ctx) {
     stay *here = lua_touserdata(L, STAY);
     neapL_woken(L, status);
     if (is_over(here)) return leave(L, here);
-    neapL_task *task = neapL_waiting(L, here->future ? NEAPL_AWAIT
-                                                     : NEAPL_FOREVER);
+    neapL_task *task =
+        neapL_waiting(L, here->future ? NEAPL_AWAIT : NEAPL_FOREVER);
     here->waiter = &task->core;
     if (here->future) neap_task_wait(here->waiter, &here->future->line);
     else neap_task_wait_outside(here->waiter, NULL);
@@ -264,13 +263,17 @@ static void add_method(lua_State *L, neap_runtime *rt, lua_CFunction method,
     lua_setfield(L, -2, names[0]);
 }
 
+// Methods that are functions of the module, under these names there.
+static const char *const forwards[][2] = {{"call_soon", "call_soon"},
+                                          {"call_soon_threadsafe", "call_soon"},
+                                          {"call_later", "call_later"},
+                                          {"call_at", "call_at"},
+                                          {"time", "time"},
+                                          {"create_task", "spawn"},
+                                          {"create_future", "Future"}};
+static const char *const closing[2] = {"close", "wait"};
+
 void neapL_open_loop(lua_State *L, neap_runtime *rt) {
-    static const char *const forwards[][2] = {
-        {"call_soon", "call_soon"}, {"call_soon_threadsafe", "call_soon"},
-        {"call_later", "call_later"},
-        {"call_at", "call_at"},     {"time", "time"},
-        {"create_task", "spawn"},   {"create_future", "Future"}};
-    static const char *const close[2] = {"close", "wait"};
     neapL_newtype(L, rt, &stay_type);
     neapL_newtype(L, rt, &loop_type);
     luaL_getmetatable(L, loop_type.name);
@@ -279,7 +282,7 @@ void neapL_open_loop(lua_State *L, neap_runtime *rt) {
     neapL_addfuncs(L, rt, neapL_reader_methods);
     for (size_t i = 0; i < sizeof forwards / sizeof *forwards; i++)
         add_method(L, rt, forward, forwards[i]);
-    add_method(L, rt, loop_close, close);
+    add_method(L, rt, loop_close, closing);
     lua_pop(L, 1);
     lua_pushlightuserdata(L, rt);
     neapL_new(L, &loop_type, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Module: the table `neap`, and how `require "neap"` finds it.
 //
-// It stands in package.loaded and package.preload, so that in a state that has a
-// runtime it is found whatever is on the path, also after somebody emptied
+// It stands in package.loaded and package.preload, so that in a state that has
+// a runtime it is found whatever is on the path, also after somebody emptied
 // package.loaded. Modules of the stdlib have a searcher of their own, the last:
 // a file on package.path goes before the text in the library.
 #include <string.h>

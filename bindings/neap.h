@@ -2,9 +2,9 @@
 // neap: an asynchronous runtime for Lua 5.4, to be embedded. The public header.
 //
 // A runtime is a Lua state with a loop: it runs tasks, which are Lua functions
-// that may wait. A host lets it run to the end (neap_dofile, neap_run), or turns
-// it from a loop of its own (neap_turn, neap_poll_fd). Runtimes share nothing:
-// a process may have many, in one thread or in several.
+// that may wait. A host lets it run to the end (neap_dofile, neap_run), or
+// turns it from a loop of its own (neap_turn, neap_poll_fd). Runtimes share
+// nothing: a process may have many, in one thread or in several.
 //
 // Thread rule: all calls on a runtime come from the thread that made it, but
 // for neap_post, and neap_interrupt where it says so. None may be called from
@@ -55,26 +55,26 @@ typedef void (*neap_output_fn)(void *ud, const char *bytes, size_t size);
 typedef void *(*neap_allocator)(void *ud, void *ptr, size_t osize,
                                 size_t nsize);
 
-enum { // config.flags, or'ed
+enum {                        // config.flags, or'ed
     NEAP_VIRTUAL_CLOCK = 1,   // time starts at 0 and jumps from wait to wait
     NEAP_STOCK_COROUTINES = 2 // attach: leave coroutine.* and require alone
 };
 
 // Start from NEAP_CONFIG_INIT and set what you need; what is zero is default.
 typedef struct neap_config {
-    size_t size;               // sizeof (neap_config): it may grow
-    unsigned flags;            // NEAP_VIRTUAL_CLOCK ...
-    neap_allocator allocator;  // every byte, Lua's too; default: our own
-    void *allocator_ud;        // its first argument
-    neap_report_fn report;     // unawaited errors; default: nobody hears
-    void *report_ud;           // its first argument
-    neap_output_fn output;     // what `print` writes; default: stdout
-    void *output_ud;           // its first argument
-    int64_t grace_ns;          // neap_close waits so long; default: 5 s
-    int64_t timer_slack_ns;    // timers wake at most once per; default 0.5 ms
+    size_t size;              // sizeof (neap_config): it may grow
+    unsigned flags;           // NEAP_VIRTUAL_CLOCK ...
+    neap_allocator allocator; // every byte, Lua's too; default: our own
+    void *allocator_ud;       // its first argument
+    neap_report_fn report;    // unawaited errors; default: nobody hears
+    void *report_ud;          // its first argument
+    neap_output_fn output;    // what `print` writes; default: stdout
+    void *output_ud;          // its first argument
+    int64_t grace_ns;         // neap_close waits so long; default: 5 s
+    int64_t timer_slack_ns;   // timers wake at most once per; default 0.5 ms
 } neap_config;
 
-#define NEAP_CONFIG_INIT                                                      \
+#define NEAP_CONFIG_INIT \
     { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
 
 // ---- life

@@ -15,9 +15,9 @@
 // neapL_begin is the checkpoint: in a cancelled task it goes once round the
 // ready deque and raises, before anything is taken.
 //
-// What a wait yields is one light userdata, the sentinel. It stays on top of the
-// suspended coroutine's stack and is the mark "this coroutine waits": nothing
-// may be pushed there meanwhile. See coroutine.c for how it travels.
+// What a wait yields is one light userdata, the sentinel. It stays on top of
+// the suspended coroutine's stack and is the mark "this coroutine waits":
+// nothing may be pushed there meanwhile. See coroutine.c for how it travels.
 //
 // Every function visible to Lua carries the runtime as its first upvalue.
 #ifndef NEAP_BINDINGS_NEAPL_H
@@ -79,7 +79,7 @@ typedef struct neapL_group neapL_group;
 
 enum { NEAPL_SCRATCH_SIZE = 65536 }; // of neap_runtime.scratch
 
-enum { // neap_task.kind: what the resume hook does with it
+enum {              // neap_task.kind: what the resume hook does with it
     NEAPL_TASK,     // resumes a coroutine
     NEAPL_CALLBACK, // calls a function once
     NEAPL_READER    // calls a function each time a descriptor is ready
@@ -130,56 +130,56 @@ typedef struct neapL_interruption {
 
 // A resume that is under way: a link of the chain from the innermost out.
 typedef struct neapL_link {
-    lua_State *L;           // who resumes
-    struct neapL_link *up;  // who resumes that one; NULL: the loop does
+    lua_State *L;          // who resumes
+    struct neapL_link *up; // who resumes that one; NULL: the loop does
 } neapL_link;
 
 struct neap_runtime {
-    neap_loop loop;    // the core's
-    neap_alloc alloc;  // every byte
-    neap_arena arena;  // where the host brought no allocator
-    bool owns_state;   // neap_open's: neap_close closes the state
+    neap_loop loop;      // the core's
+    neap_alloc alloc;    // every byte
+    neap_arena arena;    // where the host brought no allocator
+    bool owns_state;     // neap_open's: neap_close closes the state
     bool host_allocates; // big stacks go unseen: see threads.c
-    bool closing;      // neap_close began: waits raise
-    int busy;          // turns and a close under way: hosts are refused
-    int holds;         // neap_hold's: run goes on
-    uint32_t untold;   // hosts whose task has ended, and done was not called
-    lua_State *L;      // the state's main thread
-    lua_State *turner; // whose C stack the turn stands on
-    lua_State *caller; // where callbacks run
+    bool closing;        // neap_close began: waits raise
+    int busy;            // turns and a close under way: hosts are refused
+    int holds;           // neap_hold's: run goes on
+    uint32_t untold;     // hosts whose task has ended, and done was not called
+    lua_State *L;        // the state's main thread
+    lua_State *turner;   // whose C stack the turn stands on
+    lua_State *caller;   // where callbacks run
 
     // the border
-    lua_State *running;      // innermost coroutine that we resumed
-    lua_State *waitable;     // the same, where a wait can pass to the loop
-    neapL_task *task;        // whose slice it is; NULL: none, or a callback's
-    neapL_link *link;        // who resumed it; NULL: the loop
-    const char *unwinding;   // "coroutine.wrap": it closes what cannot wait
-    int close_depth;         // coroutine.close within coroutine.close
-    int results;             // of the slice; they stay where they are
-    uint32_t quick;          // calls of this slice that did not have to wait
+    lua_State *running;    // innermost coroutine that we resumed
+    lua_State *waitable;   // the same, where a wait can pass to the loop
+    neapL_task *task;      // whose slice it is; NULL: none, or a callback's
+    neapL_link *link;      // who resumed it; NULL: the loop
+    const char *unwinding; // "coroutine.wrap": it closes what cannot wait
+    int close_depth;       // coroutine.close within coroutine.close
+    int results;           // of the slice; they stay where they are
+    uint32_t quick;        // calls of this slice that did not have to wait
     neapL_interruption interruption; // neap_interrupt's
 
     // tasks
-    neapL_group *root;     // tasks that belong to no run
-    neapL_group *group;    // where spawn puts tasks outside of any task
-    neap_list groups;      // all groups, in the order of their opening
-    neapL_threads threads; // coroutines
-    uint64_t last_id;      // tasks made so far
-    uint32_t alive;        // tasks that have not ended
-    neap_list failed;      // ended in error; nobody has waited for them yet
+    neapL_group *root;      // tasks that belong to no run
+    neapL_group *group;     // where spawn puts tasks outside of any task
+    neap_list groups;       // all groups, in the order of their opening
+    neapL_threads threads;  // coroutines
+    uint64_t last_id;       // tasks made so far
+    uint32_t alive;         // tasks that have not ended
+    neap_list failed;       // ended in error; nobody has waited for them yet
     uint64_t last_group_id; // groups made so far
     uint64_t last_load_id;  // loads of require begun so far
     uint64_t callback_group_id; // of the callback that runs; 0: none does
-    int unseen;            // errors that were reported and not looked at
-    bool gc_switched;      // the collector went over to incremental
-    neap_list forevers;    // run_forevers and run_until_completes under way
-    bool stop_next;        // the next one of those ends at once
-    int readers;           // registry: table of add_reader's, by number
-    neap_list unsettled;   // borrowed fds that the poller may still report
-    int anchors;           // registry: table of what the loop holds by itself
-    char *scratch;         // recv's buffer, allocated by the first; or NULL
-    neap_config config;    // as given, with the defaults filled in
-    const char *error;     // the last failure, in words (anchored)
+    int unseen;                 // errors that were reported and not looked at
+    bool gc_switched;           // the collector went over to incremental
+    neap_list forevers;  // run_forevers and run_until_completes under way
+    bool stop_next;      // the next one of those ends at once
+    int readers;         // registry: table of add_reader's, by number
+    neap_list unsettled; // borrowed fds that the poller may still report
+    int anchors;         // registry: table of what the loop holds by itself
+    char *scratch;       // recv's buffer, allocated by the first; or NULL
+    neap_config config;  // as given, with the defaults filled in
+    const char *error;   // the last failure, in words (anchored)
 };
 
 static inline neap_runtime *neapL_rt(lua_State *L) {

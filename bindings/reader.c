@@ -98,8 +98,8 @@ void neapL_reader_slice(neap_runtime *rt, neap_task *reader) {
         lua_rawgeti(rt->turner, LUA_REGISTRYINDEX, rt->anchors);
         lua_rawgetp(rt->turner, -1, handle); // it may remove itself
         neapL_handle_call(rt, handle);
-        closed = handle->active &&
-                 (handle->fd->number < 0 || stand(handle) < 0);
+        closed =
+            handle->active && (handle->fd->number < 0 || stand(handle) < 0);
         lua_pop(rt->turner, 2);
     }
     if (closed) remove_reader(rt->turner, rt, handle);

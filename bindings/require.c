@@ -3,16 +3,16 @@
 //
 // Tasks that require one module share one load: the first loads, the others
 // stand in its record's line. If it fails all get the error, and the next
-// require starts anew; if the loading task was cancelled, the first waiter takes
-// the load over. The record is a to-be-closed slot of require's own frame, so
-// that whatever ends the load also settles it.
+// require starts anew; if the loading task was cancelled, the first waiter
+// takes the load over. The record is a to-be-closed slot of require's own
+// frame, so that whatever ends the load also settles it.
 //
 // A coroutine may be dropped in the middle of a load: then the record, which
 // nothing else anchors, is collected, and that ends the load, too. What the
 // others need after the end is in a table that they share with it.
 //
-// Invariant: a record is in the table of loads, under its module's name, exactly
-// while its require is on some stack.
+// Invariant: a record is in the table of loads, under its module's name,
+// exactly while its require is on some stack.
 #include <assert.h>
 
 #include "bindings/task.h"
@@ -27,7 +27,7 @@ typedef struct load {
 
 enum { STEPS_MAX = 1000 }; // of a chain of loads that is looked at for a loop
 
-enum { // its user values
+enum {          // its user values
     SHARED = 1, // a table that holds, when it failed, {true, error}
     MODULE      // the name
 };
@@ -153,7 +153,8 @@ static void refuse_loop(lua_State *L) {
         record = next;
     }
     if (record->owner == neapL_current(L))
-        luaL_error(L, "%s -> %s", lua_tostring(L, words), lua_tostring(L, NAME));
+        luaL_error(L, "%s -> %s", lua_tostring(L, words),
+                   lua_tostring(L, NAME));
     lua_settop(L, words - 1);
 }
 

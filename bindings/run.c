@@ -54,7 +54,8 @@ static int run_outside(lua_State *L) {
 
 // ---- inside of one
 
-// The caller waits under the group's cover; a cancel reaches main, not the wait.
+// The caller waits under the group's cover; a cancel reaches main, not the
+// wait.
 static int run_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_group *group = (neapL_group *)ctx; // NOLINT: as it was given
     if (status == LUA_YIELD) lua_pop(L, 1);  // the sentinel
@@ -62,8 +63,8 @@ static int run_k(lua_State *L, int status, lua_KContext ctx) {
     if (group->live > 0) {
         neapL_task *task = neapL_waiting(L, NEAPL_RUN);
         bool main_runs = group->main != NULL;
-        neap_task_wait(&task->core, main_runs ? &group->main->future.line
-                                              : &group->line);
+        neap_task_wait(&task->core,
+                       main_runs ? &group->main->future.line : &group->line);
         return neapL_suspend(L, ctx, run_k);
     }
     neap_runtime *rt = neapL_rt(L);
@@ -94,7 +95,8 @@ static int run(lua_State *L) {
     return run_outside(L);
 }
 
+static const luaL_Reg functions[] = {{"run", run}, {NULL, NULL}};
+
 void neapL_open_run(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {{"run", run}, {NULL, NULL}};
     neapL_addfuncs(L, rt, functions);
 }

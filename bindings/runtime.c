@@ -181,8 +181,7 @@ neap_runtime *neap_open(const neap_config *config) {
     rt->alloc = (neap_alloc){neap_arena_alloc, &rt->arena};
     rt->host_allocates = rt->config.allocator != NULL;
     if (rt->host_allocates)
-        rt->alloc =
-            (neap_alloc){rt->config.allocator, rt->config.allocator_ud};
+        rt->alloc = (neap_alloc){rt->config.allocator, rt->config.allocator_ud};
     lua_State *L = lua_newstate(rt->alloc.fn, rt->alloc.ud);
     if (!L || init(rt, L) < 0) return give_up(rt, L);
     return rt;

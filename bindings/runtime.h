@@ -35,7 +35,8 @@ void neapL_set_words(neap_runtime *rt, const char *words);
 // protected calls; false: it raised an error, which is dropped.
 bool neapL_protect(neap_runtime *rt, lua_CFunction fn, void *ud);
 
-// The warn function of states that neap_open makes: as the one of luaL_newstate.
+// The warn function of states that neap_open makes: as the one of
+// luaL_newstate.
 void neapL_open_warn(lua_State *L);
 
 #endif

@@ -2,19 +2,19 @@
 // Task: a coroutine that the loop resumes, from birth to end.
 //
 // The body runs under a base lua_pcallk (see run_body), so that an error raised
-// at a wait unwinds through it, to-be-closed variables run and may wait, and the
-// coroutine itself always returns: it is used again without a reset.
+// at a wait unwinds through it, to-be-closed variables run and may wait, and
+// the coroutine itself always returns: it is used again without a reset.
 //
-// The coroutine's stack begins with the Task, which anchors it, and the function
-// that spawned it; no table is written when a task is spawned. Both are found
-// there again when somebody asks.
+// The coroutine's stack begins with the Task, which anchors it, and the
+// function that spawned it; no table is written when a task is spawned. Both
+// are found there again when somebody asks.
 #include "bindings/task.h"
 
 #include <assert.h>
 
 #include "bindings/threads.h"
 
-enum { // of the coroutine's stack
+enum {        // of the coroutine's stack
     SELF = 1, // the Task
     SITE,     // the function that called spawn
     HANDLER,  // the message handler
@@ -197,8 +197,7 @@ static void leave(neap_runtime *rt, neapL_task *task) {
         neapL_group_abandon(rt->turner, NEAP_OWNER(kid, neap_scope, link));
     }
     neap_task_term(&task->core);
-    if (task->future.unawaited)
-        neap_list_append(&rt->failed, &task->core.link);
+    if (task->future.unawaited) neap_list_append(&rt->failed, &task->core.link);
     neapL_group *group = neapL_group_of(task);
     neap_scope_close(&task->scope);
     if (group->main == task) group->main = NULL;
@@ -251,8 +250,8 @@ static void die(neap_runtime *rt, neapL_task *task) {
     neapL_task_kill(L, task, "the task's coroutine");
 }
 
-// Its coroutine came back and does not wait: it ended, which it does with LUA_OK,
-// or it cannot go on.
+// Its coroutine came back and does not wait: it ended, which it does with
+// LUA_OK, or it cannot go on.
 void neapL_task_end(neap_runtime *rt, neapL_task *task) {
     lua_State *co = task->co;
     int status = lua_status(co);
@@ -270,8 +269,8 @@ void neapL_task_end(neap_runtime *rt, neapL_task *task) {
     neapL_thread_give(rt, co, row, reuse);
 }
 
-// The coroutine of the task after next, of which the core has fetched as much as
-// it knows: with 10^5 sleepers each would be waited for.
+// The coroutine of the task after next, of which the core has fetched as much
+// as it knows: with 10^5 sleepers each would be waited for.
 static void expect_next(const neap_runtime *rt) {
     neap_link *link = rt->loop.pass.next->next;
     neap_task *next = NEAP_OWNER(link, neap_task, link);
@@ -309,7 +308,8 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     neapL_anchor(L, runtime_of(task), index);
     task->future.closing = true;
     if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
-    while ((co = neapL_innermost(task->co)) != task->co) neapL_unwind(L, co, who);
+    while ((co = neapL_innermost(task->co)) != task->co)
+        neapL_unwind(L, co, who);
     neapL_unwind(L, co, who);
 }
 

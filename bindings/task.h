@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 // Task, Future and Group, as the files of bindings/ share them.
 //
-// A Future is a value that comes later, and the line of those who wait for it. A
-// Task is a Future whose value a coroutine brings. A group is the scope and the
-// count of the tasks that somebody owns: a run's, or a neap.group's.
+// A Future is a value that comes later, and the line of those who wait for it.
+// A Task is a Future whose value a coroutine brings. A group is the scope and
+// the count of the tasks that somebody owns: a run's, or a neap.group's.
 //
-// The user value of a Task or Future is what it ended with (shape says how); while
-// it is pending, the Cancelled that awaits it. Rare things (name, traceback,
-// spawned_at, callbacks) go to a table beside it: neapL_setextra.
+// The user value of a Task or Future is what it ended with (shape says how);
+// while it is pending, the Cancelled that awaits it. Rare things (name,
+// traceback, spawned_at, callbacks) go to a table beside it: neapL_setextra.
 //
-// Lifetime: a pending Task is anchored on its coroutine's stack, and that in the
-// runtime's thread table. There is no __gc.
+// Lifetime: a pending Task is anchored on its coroutine's stack, and that in
+// the runtime's thread table. There is no __gc.
 #ifndef NEAP_BINDINGS_TASK_H
 #define NEAP_BINDINGS_TASK_H
 
@@ -35,27 +35,27 @@ struct neapL_future {
     uint8_t state;          // neapL_state
     uint8_t shape;          // neapL_shape
     uint8_t doing;          // neapL_doing (a Task)
-    bool nested : 1;     // a Task that waits in a coroutine which it resumed
-    bool started : 1;    // a Task whose function was entered
-    bool seen : 1;       // its error was looked at, or somebody waited
-    bool unawaited : 1;  // it stands in the runtime's list of failed tasks
-    bool reported : 1;   // its error was, and counted as unseen
-    bool boxed : 1;      // the user value is a table: see neapL_setextra
-    bool cancelling : 1; // the value is the Cancelled of its own cancel
-    bool exposed : 1;    // its coroutine got out: not to be used again
-    bool daemon : 1;     // does not keep its group alive
-    bool hosted : 1;     // a host waits for it (neap_spawn's done)
-    bool closing : 1;    // its coroutine is being closed: it is in rt->anchors
+    bool nested : 1;        // a Task that waits in a coroutine which it resumed
+    bool started : 1;       // a Task whose function was entered
+    bool seen : 1;          // its error was looked at, or somebody waited
+    bool unawaited : 1;     // it stands in the runtime's list of failed tasks
+    bool reported : 1;      // its error was, and counted as unseen
+    bool boxed : 1;         // the user value is a table: see neapL_setextra
+    bool cancelling : 1;    // the value is the Cancelled of its own cancel
+    bool exposed : 1;       // its coroutine got out: not to be used again
+    bool daemon : 1;        // does not keep its group alive
+    bool hosted : 1;        // a host waits for it (neap_spawn's done)
+    bool closing : 1; // its coroutine is being closed: it is in rt->anchors
 };
 
 struct neapL_task {
     neapL_future future;
-    neap_task core;     // what the loop runs
-    neap_scope scope;   // its own scope
-    lua_State *co;      // where it runs; NULL once it has ended
-    uint64_t id;        // in order of spawning, from 1
-    uint32_t row;       // of its coroutine in the thread table
-    int line;           // of the call that spawned it; -1: unknown
+    neap_task core;   // what the loop runs
+    neap_scope scope; // its own scope
+    lua_State *co;    // where it runs; NULL once it has ended
+    uint64_t id;      // in order of spawning, from 1
+    uint32_t row;     // of its coroutine in the thread table
+    int line;         // of the call that spawned it; -1: unknown
 };
 
 // Owned by whoever opened it; freed when it was left and all its tasks ended.
@@ -83,7 +83,8 @@ static inline neapL_group *neapL_group_of(const neapL_task *task) {
     return NEAP_OWNER(task->scope.parent, neapL_group, scope);
 }
 
-// Opens a group beneath `parent`, owned by a task (NULL: none). NULL: no memory.
+// Opens a group beneath `parent`, owned by a task (NULL: none). NULL: no
+// memory.
 neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
                               neapL_task *owner);
 
@@ -97,7 +98,8 @@ void neapL_uncover(neap_scope *cover);
 // Cancels the tasks of a group with a reason in words.
 void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason);
 
-// Cancels each of its tasks, but leaves the group as it is; false: they all were.
+// Cancels each of its tasks, but leaves the group as it is; false: they all
+// were.
 bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
                               const char *reason);
 
@@ -114,8 +116,8 @@ bool neapL_group_idle(const neapL_group *group);
 // The group in which code that runs now spawns.
 neapL_group *neapL_spawn_group(neap_runtime *rt);
 
-// Its owner is being killed: frees the group whose scope this is, or only closes
-// the scope where it is a group's cover.
+// Its owner is being killed: frees the group whose scope this is, or only
+// closes the scope where it is a group's cover.
 void neapL_group_abandon(lua_State *L, neap_scope *scope);
 
 // A task of it ended.
@@ -152,15 +154,15 @@ void neapL_task_slice(neap_runtime *rt, neapL_task *task);
 // The same for its end.
 void neapL_task_end(neap_runtime *rt, neapL_task *task);
 
-// Closes a task's coroutine from outside, running its clean-up, in which nothing
-// can wait: what it resumed goes first. Pushes the Task. [-0, +1, m]
+// Closes a task's coroutine from outside, running its clean-up, in which
+// nothing can wait: what it resumed goes first. Pushes the Task. [-0, +1, m]
 void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who);
 
 // The same, and the error on top of L, which is popped, becomes its end.
 void neapL_task_kill(lua_State *L, neapL_task *task, const char *who);
 
-// Pushes the Cancelled that reaches into the task's innermost scope: that of the
-// outermost cancelled scope up to a shield. [-0, +1, m]
+// Pushes the Cancelled that reaches into the task's innermost scope: that of
+// the outermost cancelled scope up to a shield. [-0, +1, m]
 void neapL_push_cancelled(lua_State *L, neapL_task *task);
 
 // The task whose own scope this is, or NULL.
@@ -209,8 +211,8 @@ void neapL_setextra(lua_State *L, int index, const char *key);
 // Waits for the future at index 1, then returns its results or raises.
 int neapL_await(lua_State *L);
 
-// Turns the function at `arg` into a task of the current group, leaves Tasks and
-// Futures as they are, and raises for anything else. The value is replaced.
+// Turns the function at `arg` into a task of the current group, leaves Tasks
+// and Futures as they are, and raises for anything else. The value is replaced.
 neapL_future *neapL_tofuture(lua_State *L, int arg);
 
 // ---- watches (gather.c): C code told of a future's end, at once

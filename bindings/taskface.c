@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Taskface: what Lua sees of tasks: spawn, current, tasks, and Task's own methods.
+// Taskface: what Lua sees of tasks: spawn, current, tasks, and Task's own
+// methods.
 //
 // The methods that a Task shares with a Future are in future.c.
 #include <assert.h>
@@ -162,12 +163,13 @@ static int is_cancelled(lua_State *L) {
     return 1;
 }
 
+static const luaL_Reg functions[] = {{"spawn", spawn},
+                                     {"current", current},
+                                     {"tasks", tasks},
+                                     {"is_cancelled", is_cancelled},
+                                     {NULL, NULL}};
+
 void neapL_open_task(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {{"spawn", spawn},
-                                         {"current", current},
-                                         {"tasks", tasks},
-                                         {"is_cancelled", is_cancelled},
-                                         {NULL, NULL}};
     neapL_newtype(L, rt, &neapL_task_type);
     neapL_addfuncs(L, rt, functions);
 }

@@ -5,8 +5,8 @@
 // it), or whose stack grew large (generational collection never shrinks one).
 // Idle ones are traversed by every collection: their number is bounded.
 //
-// Invariant: row r of the table of anchors, 1-based, holds a coroutine, or, as an
-// integer, the next free row (0: none).
+// Invariant: row r of the table of anchors, 1-based, holds a coroutine, or, as
+// an integer, the next free row (0: none).
 #include "bindings/threads.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 #include "bindings/task.h"
 
 enum {
-    IDLE_MIN = 16,   // room for idle coroutines at first
+    IDLE_MIN = 16,  // room for idle coroutines at first
     IDLE_MAX = 1024 // coroutines kept: 1.1 KB each
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Threads: the Lua threads (coroutines) that tasks run in, used again and again.
+// Threads: the Lua threads (coroutines) that tasks run in, used again and
+// again.
 //
-// Making a coroutine costs 300 ns and 1.1 KB of garbage; a task's body runs under
-// a base pcall, so its coroutine always ends well and can serve the next task.
-// One table in the registry, row -> coroutine, anchors them all.
+// Making a coroutine costs 300 ns and 1.1 KB of garbage; a task's body runs
+// under a base pcall, so its coroutine always ends well and can serve the next
+// task. One table in the registry, row -> coroutine, anchors them all.
 #ifndef NEAP_BINDINGS_THREADS_H
 #define NEAP_BINDINGS_THREADS_H
 

@@ -16,7 +16,8 @@ int64_t neapL_checkseconds(lua_State *L, int arg) {
     int is_integer; // the common sleep(0), without a detour by floats
     if (lua_tointegerx(L, arg, &is_integer) <= 0 && is_integer) return 0;
     lua_Number seconds = luaL_checknumber(L, arg);
-    luaL_argcheck(L, !isnan(seconds), arg, "number of seconds expected, got nan");
+    luaL_argcheck(L, !isnan(seconds), arg,
+                  "number of seconds expected, got nan");
     if (seconds == HUGE_VAL) return NEAP_NEVER_NS;
     if (seconds <= 0) return 0;
     lua_Number ns = ceil(seconds * 1e9);
@@ -94,8 +95,8 @@ static int every_next(lua_State *L) {
     lua_Integer count = lua_tointeger(L, lua_upvalueindex(COUNT)) + 1;
     lua_pushinteger(L, count);
     lua_replace(L, lua_upvalueindex(COUNT));
-    lua_Number due = (lua_Number)start_ns + (lua_Number)period_ns *
-                                                (lua_Number)count;
+    lua_Number due =
+        (lua_Number)start_ns + (lua_Number)period_ns * (lua_Number)count;
     neapL_task *task = neapL_waiting(L, NEAPL_SLEEP);
     if (due <= (lua_Number)neap_loop_time(&neapL_rt(L)->loop))
         neap_task_yield(&task->core);
@@ -119,10 +120,11 @@ static int every(lua_State *L) {
     return 1;
 }
 
+static const luaL_Reg functions[] = {
+    {"sleep", sleep_for}, {"sleep_until", sleep_until},
+    {"yield", yield_now}, {"time", time_now},
+    {"every", every},     {NULL, NULL}};
+
 void neapL_open_time(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg functions[] = {
-        {"sleep", sleep_for}, {"sleep_until", sleep_until},
-        {"yield", yield_now}, {"time", time_now},
-        {"every", every},     {NULL, NULL}};
     neapL_addfuncs(L, rt, functions);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Warn: the warning system of states that neap_open makes.
 //
-// As that of luaL_newstate: off until "@on" is heard, "Lua warning: " before the
-// first piece and a line end after the last. Its one bit of state is kept by
-// which of three functions is installed; the state is their only datum.
+// As that of luaL_newstate: off until "@on" is heard, "Lua warning: " before
+// the first piece and a line end after the last. Its one bit of state is kept
+// by which of three functions is installed; the state is their only datum.
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -10,8 +10,7 @@
 #include <stddef.h>
 
 // nsize 0 frees and returns NULL; else NULL means no memory, `ptr` untouched.
-typedef void *(*neap_alloc_fn)(void *ud, void *ptr, size_t osize,
-                               size_t nsize);
+typedef void *(*neap_alloc_fn)(void *ud, void *ptr, size_t osize, size_t nsize);
 
 typedef struct neap_alloc {
     neap_alloc_fn fn;

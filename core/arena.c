@@ -4,7 +4,8 @@
 // What is left of a chunk that is too small for the next block is put, as one
 // block, into the free list of its own size, so nothing is lost.
 //
-// Invariant: every block in free[k] has exactly (k + 1) * NEAP_ARENA_STEP bytes.
+// Invariant: every block in free[k] has exactly (k + 1) * NEAP_ARENA_STEP
+// bytes.
 #include "core/arena.h"
 
 #include <assert.h>
@@ -82,8 +83,8 @@ void *neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     if (nsize > NEAP_ARENA_BIG) arena->big = true;
     if (!ptr) return take(arena, nsize); // osize is then a Lua type tag
     if (!is_small(osize) && !is_small(nsize)) return realloc(ptr, nsize);
-    if (is_small(osize) && is_small(nsize) && class_of(osize) == class_of(nsize))
-        return ptr;
+    bool small = is_small(osize) && is_small(nsize);
+    if (small && class_of(osize) == class_of(nsize)) return ptr;
     return move(arena, ptr, osize, nsize);
 }
 

@@ -5,8 +5,9 @@
 // userdata), and a server has very many tasks. malloc puts a header before each
 // block and splits and merges them; the arena cuts blocks of one size class
 // from chunks and keeps the free ones in a list per class, which costs neither
-// bytes nor branches. Chunks come with their pages present (a fault for each page
-// costs three times as much), and go back to the system when the arena ends.
+// bytes nor branches. Chunks come with their pages present (a fault for each
+// page costs three times as much), and go back to the system when the arena
+// ends.
 //
 // Not for several threads: one runtime, one arena.
 #ifndef NEAP_CORE_ARENA_H

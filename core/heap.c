@@ -28,8 +28,9 @@ static const uint32_t no_id = UINT32_MAX; // ends the chain of free ids
 
 // Sequences wrap: what was armed less than 2^31 armings ago is "later".
 static bool before(const neap_heap_item *a, const neap_heap_item *b) {
-    if (a->deadline_ns != b->deadline_ns) return a->deadline_ns < b->deadline_ns;
-    return (int32_t)(a->sequence - b->sequence) < 0;
+    return a->deadline_ns != b->deadline_ns
+               ? a->deadline_ns < b->deadline_ns
+               : (int32_t)(a->sequence - b->sequence) < 0;
 }
 
 static void put(neap_heap *heap, uint32_t slot, const neap_heap_item *item) {
@@ -216,7 +217,8 @@ bool neap_heap_check(const neap_heap *heap) {
         const neap_timer *timer = heap->timers[item->id];
         if (heap->slots[item->id] != slot) return false;
         if (!timer || !timer->armed || timer->id != item->id) return false;
-        if (slot && before(item, &heap->items[(slot - 1) / ARITY])) return false;
+        if (slot && before(item, &heap->items[(slot - 1) / ARITY]))
+            return false;
     }
     return heap->count <= heap->reserved && heap->reserved <= heap->size;
 }

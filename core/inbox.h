@@ -26,9 +26,9 @@ typedef struct neap_inbox_item {
 
 typedef struct neap_inbox {
     pthread_mutex_t mutex;      // guards all but `waiting`
-    neap_inbox_item *posts;           // in the order in which they came
+    neap_inbox_item *posts;     // in the order in which they came
     size_t count, size;         // posts held; room for
-    neap_inbox_item *spare;           // the array drained last, to be used again
+    neap_inbox_item *spare;     // the array drained last, to be used again
     size_t spare_size;          // its room
     struct neap_poller *poller; // whom the first post wakes
     atomic_bool waiting;        // count > 0: one load for the turn

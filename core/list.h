@@ -20,7 +20,7 @@ typedef struct neap_link {
 typedef neap_link neap_list; // the head: next is the first, prev the last
 
 // The structure of `type` whose member `field` is `link`.
-#define NEAP_OWNER(link, type, field)                                         \
+#define NEAP_OWNER(link, type, field) \
     ((type *)(void *)((char *)(link)-offsetof(type, field)))
 
 // What will be touched soon; only a hint.

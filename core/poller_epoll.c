@@ -41,9 +41,13 @@ static unsigned flags_of(const neap_fd *fd) {
     return (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u) | EPOLLONESHOT;
 }
 
-static int control(const neap_poller *poller, int op, int number, void *who,
-                   unsigned flags) {
-    struct epoll_event event = {.events = flags, .data.ptr = who};
+// Events come back with who they are for.
+static struct epoll_event tagged(unsigned flags, void *who) {
+    return (struct epoll_event){.events = flags, .data.ptr = who};
+}
+
+static int control(const neap_poller *poller, int op, int number,
+                   struct epoll_event event) {
     assert(number >= 0);
     return epoll_ctl(poller->queue, op, number, &event) < 0 ? -errno : 0;
 }
@@ -51,7 +55,7 @@ static int control(const neap_poller *poller, int op, int number, void *who,
 // One of the poller's own descriptors, known by its address.
 static int watch(neap_poller *poller, int *own) {
     if (*own < 0) return -errno;
-    return control(poller, EPOLL_CTL_ADD, *own, own, EPOLLIN | EPOLLET);
+    return control(poller, EPOLL_CTL_ADD, *own, tagged(EPOLLIN | EPOLLET, own));
 }
 
 int neap_poller_open(neap_poller **result, const neap_alloc *alloc) {
@@ -82,19 +86,19 @@ void neap_poller_close(neap_poller *poller) {
 }
 
 int neap_poller_add(neap_poller *poller, neap_fd *fd) {
-    return control(poller, EPOLL_CTL_ADD, fd->number, fd, flags_of(fd));
+    return control(poller, EPOLL_CTL_ADD, fd->number, tagged(flags_of(fd), fd));
 }
 
 int neap_poller_arm(neap_poller *poller, neap_fd *fd) {
     assert(fd->kind == NEAP_FD_BORROWED);
-    return control(poller, EPOLL_CTL_MOD, fd->number, fd, flags_of(fd));
+    return control(poller, EPOLL_CTL_MOD, fd->number, tagged(flags_of(fd), fd));
 }
 
 // A number that was closed behind our back cannot be removed; the file may be
 // open elsewhere, and then it may still report.
 int neap_poller_remove(neap_poller *poller, neap_fd *fd) {
     assert(fd->polled);
-    return control(poller, EPOLL_CTL_DEL, fd->number, fd, 0);
+    return control(poller, EPOLL_CTL_DEL, fd->number, tagged(0, fd));
 }
 
 static int wait_coarse(const neap_poller *poller, struct epoll_event *events,
@@ -156,8 +160,7 @@ void neap_poller_wake(neap_poller *poller) {
 int neap_poller_fd(neap_poller *poller) {
     assert(poller->queue >= 0);
     if (poller->alarm >= 0) return poller->queue;
-    poller->alarm =
-        timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    poller->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     int rc = watch(poller, &poller->alarm);
     if (rc == 0) return poller->queue;
     close_own(poller->alarm); // not half-made: it may be asked for again

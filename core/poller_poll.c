@@ -131,7 +131,8 @@ static void dispatch(neap_fd *fd, const struct pollfd *slot) {
     assert(slot->revents);
     if (slot->revents & POLLIN) events |= NEAP_EVENT_IN;
     if (slot->revents & POLLOUT) events |= NEAP_EVENT_OUT;
-    if (slot->revents & (POLLHUP | POLLERR | POLLNVAL)) events |= NEAP_EVENT_HUP;
+    if (slot->revents & (POLLHUP | POLLERR | POLLNVAL))
+        events |= NEAP_EVENT_HUP;
     neap_fd_event(fd, events);
 }
 
@@ -143,7 +144,8 @@ static void empty_pipe(int fd) {
 
 int neap_poller_wait(neap_poller *poller, int64_t timeout_ns) {
     size_t count = poller->count;
-    poller->slots[0] = (struct pollfd){.fd = poller->wakeup[0], .events = POLLIN};
+    poller->slots[0] =
+        (struct pollfd){.fd = poller->wakeup[0], .events = POLLIN};
     for (size_t i = 0; i < count; i++)
         poller->slots[i + 1] = asked(poller->fds[i]);
     int rc = poll(poller->slots, (nfds_t)count + 1, timeout_ms(timeout_ns));

@@ -10,7 +10,8 @@
 // inherits it. So the check at a wait is one load. (Walking outwards at each
 // wait made 20,000 nested groups cost 6.4 s instead of 10 ms.)
 //
-// Invariant: effective == cancelled || (!shield && parent && parent->effective).
+// Invariant: effective == cancelled || (!shield && parent &&
+// parent->effective).
 #ifndef NEAP_CORE_SCOPE_H
 #define NEAP_CORE_SCOPE_H
 
@@ -50,12 +51,12 @@ void neap_scope_shield(neap_scope *scope, bool shield);
 neap_scope *neap_scope_next(const neap_scope *root, neap_scope *scope,
                             bool skip);
 
-// The youngest of the innermost beneath `scope`: nothing stands beneath that one.
-// `scope` itself where it has no kids.
+// The youngest of the innermost beneath `scope`: nothing stands beneath that
+// one. `scope` itself where it has no kids.
 neap_scope *neap_scope_leaf(neap_scope *scope);
 
-// Walks a tree backwards, from its leaf: what stands beneath a scope comes before
-// it. NULL after the root.
+// Walks a tree backwards, from its leaf: what stands beneath a scope comes
+// before it. NULL after the root.
 neap_scope *neap_scope_back(neap_scope *scope);
 
 // For asserts and tests: the invariant holds for `root` and all beneath.

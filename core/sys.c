@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 // Repeats a call while signals interrupt it.
-#define RETRY(result, call)                                                   \
-    do result = (call);                                                       \
+#define RETRY(result, call) \
+    do result = (call);     \
     while (result < 0 && errno == EINTR)
 
 // EWOULDBLOCK and EAGAIN are one number on the systems that we build for.

@@ -36,8 +36,8 @@ void *neap_sys_pages(size_t size);
 void neap_sys_unpages(void *pages, size_t size);
 
 // ---- descriptors of any kind
-int neap_sys_blocks(int fd);                // 1: a read of it may block, or 0
-int neap_sys_ready(int fd, bool writing);   // 1: ready at this moment, or 0
+int neap_sys_blocks(int fd);              // 1: a read of it may block, or 0
+int neap_sys_ready(int fd, bool writing); // 1: ready at this moment, or 0
 int neap_sys_pipe(int pair[2]);
 int neap_sys_lstat(const char *path, struct stat *about);
 int neap_sys_unlink(const char *path);

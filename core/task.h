@@ -64,9 +64,9 @@ void neap_task_ready(neap_task *task, neap_wake wake);
 // CANCEL.
 void neap_task_yield(neap_task *task);
 
-// Begins a wait at the end of `line` (NULL: in none). In a cancelled scope it is
-// over at once: the task goes to the ready deque and will find CANCEL, so that
-// one which ignores its cancel costs the others a pass, not the loop.
+// Begins a wait at the end of `line` (NULL: in none). In a cancelled scope it
+// is over at once: the task goes to the ready deque and will find CANCEL, so
+// that one which ignores its cancel costs the others a pass, not the loop.
 void neap_task_wait(neap_task *task, neap_list *line);
 
 // The same for something that only the world outside can bring: a descriptor,

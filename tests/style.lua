@@ -35,6 +35,8 @@ local limits = {
 -- ["core/file.c:function"] (or a file, or "core/") = {nesting = {most = 4}},
 -- and the reason.
 local exceptions = {
+    -- realloc for arrays: what, from how many, to how many, how large each is
+    ["core/alloc.c:neap_alloc_array"] = {parameters = {most = 5}},
 }
 
 -- Whose headers a layer may include, and how the functions it shows start.

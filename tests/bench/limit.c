@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Limit: the least that Lua's C API costs for the work of tests/bench/micro.lua.
+// Limit: the least that Lua's C API costs for the work of
+// tests/bench/micro.lua.
 //
 // Each function does what a scheduler cannot do without, and nothing else: it
 // resumes coroutines from an array or a heap, looks nobody up and checks
@@ -117,7 +118,8 @@ static void rest(double wait) {
 }
 
 static void bench_sleepers(int sleepers, double span) {
-    lua_State *L = open_state("return function(s) sleep(math.random() * s) end");
+    lua_State *L =
+        open_state("return function(s) sleep(math.random() * s) end");
     int results;
     timers = malloc((size_t)sleepers * sizeof *timers);
     double since = seconds(CLOCK_PROCESS_CPUTIME_ID);

@@ -16,10 +16,8 @@ end
 
 after_each(function()
     tasks.sweep()
-    for name in pairs(package.preload) do
-        if name:match "^m%d?$" then
-            package.loaded[name], package.preload[name] = nil, nil
-        end
+    for _, name in ipairs {"m", "m1", "m2", "m3"} do
+        package.loaded[name], package.preload[name] = nil, nil
     end
 end)
 
