@@ -170,11 +170,12 @@ neapL_future *neapL_checkfuture(lua_State *L, int arg) {
     return future;
 }
 
-// Cancelled since it was woken, the task does not take the error of what it
-// awaited for its own end: what ends it is its cancel.
+// Both were cancelled since it began to wait: what ends the task is its own
+// cancel. Another error, or a result, that woke it first is kept.
 static void prefer_cancel(lua_State *L, const neapL_future *future) {
     neapL_task *task = neapL_current(L);
-    if (future->state == NEAPL_FINISHED || !task->core.inner->effective) return;
+    if (future->state != NEAPL_CANCELLED || !task->core.inner->effective)
+        return;
     neapL_push_cancelled(L, task);
     lua_error(L);
 }

@@ -179,8 +179,8 @@ static int gather_end_k(lua_State *L, int status, lua_KContext ctx) {
         return neapL_suspend(L, ctx, gather_end_k);
     }
     for (int i = 1; i <= count; i++) neapL_future_see(rt, lua_touserdata(L, i));
-    neapL_uncover(&gathering->cover);
-    if (rt->task->core.inner->effective) neapL_push_cancelled(L, rt->task);
+    if (rt->task) neapL_uncover(&gathering->cover);
+    if (neapL_is_cancelled(L)) neapL_push_cancelled(L, rt->task);
     return lua_error(L);
 }
 
@@ -194,7 +194,8 @@ static int gather_over(lua_State *L, int count) {
     neapL_gathering *gathering = lua_touserdata(L, count + 1);
     gathering->waiter = NULL;
     gathering->on_error = false;
-    neapL_cover(&gathering->cover, &neapL_current(L)->core);
+    neapL_task *task = neapL_current(L); // NULL: outside of tasks; all ended
+    if (task) neapL_cover(&gathering->cover, &task->core);
     cancel_all(L, count);
     return gather_end_k(L, LUA_OK, count);
 }

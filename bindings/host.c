@@ -284,7 +284,11 @@ static int run_group(neap_runtime *rt, neapL_group *group) {
 
 int neap_run(neap_runtime *rt) {
     if (check_free(rt) < 0) return -1;
-    return run_group(rt, rt->root);
+    int rc = run_group(rt, rt->root);
+    if (rc < 0 || !rt->interruption.heard) return rc;
+    rt->interruption.heard = false;
+    neapL_set_words(rt, "interrupted");
+    return -1;
 }
 
 // Protected: tells somebody of a deadlock.

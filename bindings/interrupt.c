@@ -42,7 +42,10 @@ static void cancel(lua_State *L, neapL_task *task) {
 static void cancel_main(neap_runtime *rt, lua_State *L) {
     neapL_task *main = main_task(rt);
     if (main) cancel(L, main);
-    else neapL_group_cancel_tasks(L, rt->root, reason);
+    else {
+        neapL_group_cancel_tasks(L, rt->root, reason);
+        rt->interruption.heard = true;
+    }
 }
 
 static void on_line(lua_State *L, lua_Debug *ar) {

@@ -154,6 +154,7 @@ static int loop_stop(lua_State *L) {
 static int loop_run_once(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     neapL_checkloop(L);
+    if (rt->closing) return luaL_error(L, "the runtime is closed");
     if (rt->task || rt->loop.in_turn)
         return luaL_error(L, "run_once inside the loop: it is running "
                              "(neap.yield() lets the others run)");
@@ -192,6 +193,7 @@ static void push_others(lua_State *L, neapL_group *group) {
 static int loop_close(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     neapL_checkloop(L);
+    if (rt->closing) return 0; // neap_close has done it, or is about to
     neapL_group *group = neapL_spawn_group(rt);
     if (rt->task) {
         lua_pushvalue(L, lua_upvalueindex(2)); // neap.wait

@@ -119,7 +119,7 @@ NEAP_API int neap_spawn(neap_runtime *rt, int nargs, neap_done done, void *ud);
 NEAP_API int neap_run(neap_runtime *rt);
 
 // One turn, which sleeps for at most `limit_ns` (0: not at all, negative: as
-// long as it takes). 1: tasks are left, 0: none, <0: -errno.
+// long as it takes). 1: tasks are left, 0: none but daemons, <0: -errno.
 NEAP_API int neap_turn(neap_runtime *rt, int64_t limit_ns);
 
 // ---- in a host's own loop

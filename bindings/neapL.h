@@ -122,6 +122,7 @@ typedef struct neapL_threads {
 typedef struct neapL_interruption {
     volatile sig_atomic_t pending; // not taken up yet
     atomic_bool remote;            // the same, from another thread
+    bool heard; // it came when main had ended: neap_run fails with it
     pthread_t thread;              // the runtime's
     lua_State *hooked;             // where our hook is set; NULL: nowhere
     lua_Hook hook;                 // what was set there before,

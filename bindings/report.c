@@ -29,12 +29,12 @@ const char *neapL_errorstring(lua_State *L, int arg) {
     lua_pop(L, 1);
     lua_pushcfunction(L, tostring_of);
     lua_pushvalue(L, arg);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return lua_tostring(L, -1);
+    bool said = lua_pcall(L, 1, 1, 0) == LUA_OK;
+    if (said && lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
     lua_pop(L, 1);
-    return lua_pushfstring(L,
-                           "(error object is a %s value whose __tostring "
-                           "fails)",
-                           luaL_typename(L, arg));
+    return lua_pushfstring(L, "(error object is a %s value%s)",
+                           luaL_typename(L, arg),
+                           said ? "" : " whose __tostring fails");
 }
 
 // What an error object that is told to a host says of itself, said where the

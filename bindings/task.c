@@ -40,8 +40,8 @@ static neap_runtime *runtime_of(const neapL_task *task) {
 static void switch_gc(lua_State *L, neap_runtime *rt) {
     rt->gc_switched = true;
     if (!rt->owns_state) return; // the host's collector is the host's
-    int mode = lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEP, 0);
-    if (mode != LUA_GCGEN) lua_gc(L, mode, 0, 0, 0); // the script chose one
+    if (lua_gc(L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN) // else the script chose it
+        lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEP, 0);
 }
 
 // Who called spawn: the function goes to co, the line to the task.

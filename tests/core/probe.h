@@ -60,7 +60,6 @@ static inline void probe_resume(neap_task *task) {
     assert_ptr_equal(task->loop->current, task);
     if (self->letter) stage_note(stage_of(self), self->letter);
     if (self->step) self->step(self);
-    if (task->state == NEAP_TASK_RUNNING) neap_task_term(task);
 }
 
 // A probe of the test's own, in a scope of its own, able to have deadlines.
@@ -100,6 +99,7 @@ static inline void stage_open(stage *on) {
     neap_list_init(&on->line);
     int rc = neap_loop_init(&on->loop, &on->memory.alloc, probe_resume);
     assert_int_equal(rc, 0);
+    on->loop.end = neap_task_term;
 }
 
 static inline void stage_close(stage *on) {

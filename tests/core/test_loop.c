@@ -296,6 +296,44 @@ static void ping_pong_does_not_cost_a_look_each(void **state) {
     close_fd(&fd);
 }
 
+// ---- the end of a slice
+
+static int ended; // how often the end of a task was seen to
+
+static void count_end(neap_task *task) {
+    assert_ptr_equal(task->loop->current, task);
+    neap_task_term(task);
+    ended++;
+}
+
+static void see_to_it(probe *self) {
+    neap_task_term(&self->task);
+    self->task.loop->current = NULL; // the task may be gone by now
+}
+
+static void only_a_task_that_ended_is_seen_to(void **state) {
+    stage *on = *state;
+    on->loop.end = count_end;
+    ended = 0;
+    stage_start(on, 'a', NULL); // ends
+    stage_start(on, 'b', step_yield)->left = 1;
+    stage_start(on, 'c', step_sleep)->left = 1;
+    stage_start(on, 'd', see_to_it);
+    assert_int_equal(turn(on, -1), 5);
+    assert_string_equal(stage_trace(on), "abcdb");
+    assert_int_equal(ended, 2); // a and b
+    assert_null(on->loop.current);
+}
+
+static void without_an_end_hook_the_task_is_left_alone(void **state) {
+    stage *on = *state;
+    on->loop.end = NULL;
+    probe *a = stage_start(on, 'a', NULL);
+    assert_int_equal(turn(on, -1), 1);
+    assert_int_equal(a->task.state, NEAP_TASK_RUNNING);
+    assert_null(on->loop.current);
+}
+
 // ---- beginning and end
 
 static void a_loop_that_cannot_begin_leaves_nothing(void **state) {
@@ -339,6 +377,8 @@ int main(void) {
         ON_FAKES(the_rest_of_a_pass_goes_first_in_the_next_turn),
         ON_FAKES(a_batch_that_ends_with_its_pass_leaves_nothing),
         ON_FAKES(ping_pong_does_not_cost_a_look_each),
+        ON_FAKES(only_a_task_that_ended_is_seen_to),
+        ON_FAKES(without_an_end_hook_the_task_is_left_alone),
         ON_FAKES(a_loop_that_cannot_begin_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

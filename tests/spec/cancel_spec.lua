@@ -287,12 +287,15 @@ describe("of one that awaits:", function()
         end)
     end
 
-    it("a value that woke it first is kept", function() -- C10
-        local future = neap.Future()
-        local task = start(future.await, future)
-        future:set_result "first"
-        task:cancel()
-        assert.equal("first", task:await())
+    it("a value or an error that woke it first is kept", function() -- C10
+        local good, bad = neap.Future(), neap.Future()
+        local one, two = start(good.await, good), start(bad.await, bad)
+        good:set_result "value"
+        bad:set_error "error"
+        one:cancel()
+        two:cancel()
+        assert.equal("value", one:await())
+        assert.same({false, "error"}, {pcall(two.await, two)})
     end)
 
     it("a chain of 10^4 tasks can be cancelled at its head", function() -- C9

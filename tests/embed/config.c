@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+//
+// neap_config: what each field does, and that a host built against an older and
+// smaller version of it is understood.
+
+#define _POSIX_C_SOURCE 200809L
+#include <lauxlib.h>
+#include <lua.h>
+#include <neap.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "check.h"
+
+static const int64_t ms = 1000000;
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 * ms + now.tv_nsec;
+}
+
+static void do_lua(neap_runtime *rt, const char *code) {
+    if (luaL_dostring(neap_state(rt), code) == LUA_OK) return;
+    fprintf(stderr, "%s\n", lua_tostring(neap_state(rt), -1));
+    exit(1);
+}
+
+static void take_output(void *ud, const char *bytes, size_t size) {
+    strncat(ud, bytes, size);
+}
+
+static void *refuse_memory(void *ud, void *ptr, size_t osize, size_t nsize) {
+    (void)ptr, (void)osize, (void)nsize;
+    ++*(int *)ud;
+    return NULL;
+}
+
+// Nothing behind `size` is looked at; nothing at all where that is zero.
+static void be_small(void) {
+    int calls = 0;
+    neap_config config = NEAP_CONFIG_INIT;
+    config.allocator = refuse_memory;
+    config.allocator_ud = &calls;
+    CHECK(!neap_open(&config) && calls == 1);
+    config.size = 0;
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt && calls == 1);
+    neap_close(rt);
+    config.flags = NEAP_VIRTUAL_CLOCK;
+    config.size = offsetof(neap_config, allocator);
+    rt = neap_open(&config);
+    CHECK(rt && calls == 1);
+    do_lua(rt, "assert(require 'neap'.time() == 0)"); // the flags were read
+    neap_close(rt);
+}
+
+// A block of just the size it says: nothing behind it is even read.
+static void be_exact(void) {
+    char printed[32] = "";
+    neap_config config = NEAP_CONFIG_INIT;
+    config.output = take_output;
+    config.output_ud = printed;
+    config.size = offsetof(neap_config, grace_ns);
+    neap_config *exact = malloc(config.size);
+    CHECK(exact);
+    memcpy(exact, &config, config.size);
+    neap_runtime *rt = neap_open(exact);
+    free(exact); // it was copied
+    CHECK(rt && neap_dostring(rt, "print('small')", "=s") == 0);
+    CHECK(strcmp(printed, "small\n") == 0);
+    neap_close(rt);
+}
+
+// And of a larger one, by what it has in common with ours.
+static void be_large(void) {
+    struct {
+        neap_config ours;
+        void *new_thing[8];
+    } config = {NEAP_CONFIG_INIT, {&config}};
+    config.ours.size = sizeof config;
+    neap_runtime *rt = neap_open(&config.ours);
+    CHECK(rt && neap_dostring(rt, "return", "=large") == 0);
+    neap_close(rt);
+}
+
+// What `print` writes, and nothing else.
+static void print_elsewhere(void) {
+    char printed[64] = "";
+    neap_config config = NEAP_CONFIG_INIT;
+    config.output = take_output;
+    config.output_ud = printed;
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt);
+    CHECK(neap_dostring(rt,
+                        "print()\n"
+                        "print(1, nil, setmetatable({}, {__tostring =\n"
+                        "  function() return 'it' end}), 'a\\0b')\n"
+                        "assert(not pcall(print, setmetatable({}, {\n"
+                        "  __tostring = function() return 1 end})))",
+                        "=print") == 0);
+    CHECK(memcmp(printed, "\n1\tnil\tit\ta", 12) == 0);
+    neap_close(rt);
+}
+
+typedef struct seen {
+    int reports;
+    neap_report last; // its strings are not to be kept: see `words`
+    char words[512];
+} seen;
+
+static void take_report(void *ud, const neap_report *report) {
+    seen *all = ud;
+    all->reports++;
+    all->last = *report;
+    snprintf(all->words, sizeof all->words, "%s|%s|%s|%s|%s", report->kind,
+             report->task ? report->task : "-", report->message,
+             report->spawned_at ? report->spawned_at : "-",
+             report->traceback ? report->traceback : "-");
+}
+
+static neap_runtime *open_virtual(seen *all) {
+    neap_config config = NEAP_CONFIG_INIT;
+    config.flags = NEAP_VIRTUAL_CLOCK;
+    config.report = take_report;
+    config.report_ud = all;
+    config.timer_slack_ns = 1;
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt);
+    return rt;
+}
+
+static void report(void) {
+    seen all = {0};
+    neap_runtime *rt = open_virtual(&all);
+    CHECK(neap_dostring(rt,
+                        "local neap = require 'neap'\n"
+                        "neap.spawn({name = 'bad'}, function()\n"
+                        "  neap.sleep(1.5)\n"
+                        "  error('as expected')\n"
+                        "end)\n",
+                        "=script") == 0);
+    CHECK(all.reports == 1 && neap_unseen(rt) == 1);
+    CHECK(all.last.id == 2 && all.last.time == 1.5);
+    CHECK_WORDS(all.words, "error|bad|script:4: as expected|script:2|"
+                           "stack traceback:\n");
+    CHECK(neap_dostring(rt,
+                        "require 'neap'.call_soon(function()\n"
+                        "  error('in a callback') end)",
+                        "=call") == 0);
+    CHECK_WORDS(all.words, "error|-|call:2: in a callback|call:1|");
+    CHECK(neap_dostring(rt,
+                        "local neap = require 'neap'\n"
+                        "neap.spawn(function() neap.Future():await() end)",
+                        "=stuck") == 0);
+    CHECK_WORDS(all.words, "deadlock|-|nothing can wake these tasks\n\t<Task");
+    CHECK(all.reports == 3 && neap_unseen(rt) == 3);
+    neap_close(rt);
+    CHECK(all.reports == 3);
+}
+
+// Time starts at 0 and jumps; a turn's limit is in the same time.
+static void jump(void) {
+    seen all = {0};
+    neap_runtime *rt = open_virtual(&all);
+    int64_t start_ns = now_ns();
+    CHECK(neap_dostring(rt,
+                        "neap = require 'neap'\n"
+                        "assert(neap.time() == 0)\n"
+                        "neap.sleep(3600)\n"
+                        "assert(neap.time() == 3600)",
+                        "=jump") == 0);
+    CHECK(now_ns() - start_ns < 3600 * ms);
+    do_lua(rt, "neap.spawn(neap.sleep, 10)");
+    CHECK(neap_turn(rt, 0) == 1 && neap_due_ns(rt) == 10000 * ms);
+    CHECK(neap_turn(rt, 4000 * ms) == 1);
+    do_lua(rt, "assert(neap.time() == 3604)");
+    CHECK(neap_turn(rt, neap_due_ns(rt)) == 0);
+    do_lua(rt, "assert(neap.time() == 3610)");
+    neap_close(rt);
+}
+
+// Timers that stand close together wake the loop once in a slack.
+static int count_turns(int64_t slack_ns) {
+    neap_config config = NEAP_CONFIG_INIT;
+    config.timer_slack_ns = slack_ns;
+    neap_runtime *rt = neap_open(&config);
+    int turns = 0;
+    CHECK(rt);
+    do_lua(rt, "local neap = require 'neap'\n"
+               "local start = neap.time()\n"
+               "for i = 1, 1000 do neap.call_at(start + i * 2e-5,\n"
+               "  function() assert(neap.time() >= start + i * 2e-5) end)\n"
+               "end\n"
+               "neap.spawn(neap.sleep_until, start + 0.021)");
+    while (neap_turn(rt, -1) == 1) turns++;
+    CHECK(neap_unseen(rt) == 0); // none was early
+    neap_close(rt);
+    return turns;
+}
+
+static void coalesce(void) {
+    int64_t start_ns = now_ns();
+    CHECK(count_turns(5 * ms) <= 10); // 20 ms of timers
+    CHECK(now_ns() - start_ns >= 20 * ms);
+}
+
+// Nobody is told where nobody wants to hear; neap_report_print writes stderr.
+static void be_silent(void) {
+    FILE *file = freopen("/dev/null", "w", stderr);
+    neap_config config = NEAP_CONFIG_INIT;
+    config.report = neap_report_print;
+    for (int loud = 0; loud < 2; loud++) {
+        neap_runtime *rt = neap_open(loud ? &config : NULL);
+        CHECK(file && rt);
+        CHECK(neap_dostring(rt, "require 'neap'.spawn(error, 'x')", "=e") == 0);
+        CHECK(neap_unseen(rt) == 1);
+        fflush(stderr);
+        CHECK((ftell(stderr) > 0) == loud);
+        neap_close(rt);
+    }
+}
+
+int main(void) {
+    be_small();
+    be_exact();
+    be_large();
+    print_elsewhere();
+    report();
+    jump();
+    coalesce();
+    be_silent();
+    return 0;
+}

@@ -1,0 +1,290 @@
+-- SPDX-License-Identifier: MIT
+--
+-- How a state ends that has tasks in it: each task's clean-up runs, no wait
+-- holds it up, and no finalizer finds anything gone. The numbers are those of
+-- SEMANTICS, group 10.
+
+local stock = require "tests.spec.stock"
+local tasks = require "tests.spec.tasks"
+
+local prelude = [[
+    local function closing(name)
+        return setmetatable({}, {__close = function(_, e)
+            print(name, e, pcall(neap.sleep, 0))
+        end})
+    end
+    -- spawns tasks and lets them go as far as they can
+    local function begin(...)
+        for _, fn in ipairs {...} do neap.spawn(fn) end
+        for _ = 1, 2 do
+            neap.loop():stop()
+            neap.loop():run_forever()
+        end
+    end
+]]
+
+describe("tasks that are pending at the end", function() -- Y13
+    local cancelled = "cancelled: the runtime is closing"
+
+    it("run their clean-up, innermost first, and waits fail in it", function()
+        local result = stock.run(prelude .. [[
+            begin(function()
+                local _ <close> = closing "outer"
+                local _ <close> = closing "inner"
+                neap.sleep(1000)
+            end)
+            print "end"
+        ]])
+        assert.equal(([[
+end
+inner	@	false	@
+outer	@	false	@
+]]):gsub("@", cancelled), result.out)
+        assert.equal("", result.err)
+    end)
+
+    it("do so in every kind of wait", function()
+        local result = stock.run(prelude .. [[
+            local a, b = neap.socketpair()
+            local queue, full = neap.Queue(), neap.Queue(1)
+            full:put(1)
+            local function waits(...)
+                local call = table.pack(...)
+                return function()
+                    local _ <close> = closing(call[1])
+                    table.unpack(call, 2)(table.unpack(call, 3))
+                end
+            end
+            begin(waits("future", neap.await, neap.Future()),
+                waits("get", queue.get, queue),
+                waits("put", full.put, full, 2),
+                waits("join", full.join, full),
+                waits("every", neap.every(1000)),
+                waits("run", neap.run, waits("main", neap.sleep, 1000)),
+                waits("recv", function() b:recv(1) end))
+            print "end"
+        ]])
+        assert.equal("", result.err)
+        local closed = {}
+        for name in result.out:gmatch "(%a+)\t[^\n]*\tfalse\tcancelled" do
+            closed[#closed + 1] = name
+        end
+        table.sort(closed)
+        assert.same({"every", "future", "get", "join", "main", "put", "recv",
+            "run"}, closed)
+    end)
+
+    local function check(code, out)
+        assert.equal(out, stock.out(prelude .. code))
+    end
+
+    it("close the coroutines in which they wait, too", function()
+        check([[
+            begin(function()
+                local _ <close> = closing "outer"
+                pcall(coroutine.wrap(function()
+                    local _ <close> = setmetatable({}, {__close = function()
+                        print "inner"
+                    end})
+                    neap.sleep(1000)
+                end))
+            end)
+        ]], ("inner\nouter\tnil\tfalse\t%s\n"):format(cancelled))
+    end)
+
+    it("that never began have nothing to clean up", function()
+        check([[neap.spawn(print, "begun") print "end"]], "end\n")
+    end)
+
+    it("may fail in their clean-up: it is reported", function()
+        local result = stock.run(prelude .. [[
+            begin(function()
+                local _ <close> = setmetatable({}, {__close = function()
+                    error("in clean-up", 0)
+                end})
+                neap.sleep(1000)
+            end)
+        ]])
+        assert.equal(0, result.status)
+        assert.matches("task #1 failed: in clean%-up", result.err)
+    end)
+
+    it("cannot begin anything that outlives them", function()
+        check([[
+            begin(function()
+                local _ <close> = setmetatable({}, {__close = function()
+                    neap.spawn(print, "never runs")
+                    neap.call_later(1000, print, "never called")
+                end})
+                neap.sleep(1000)
+            end)
+            print "end"
+        ]], "end\n")
+    end)
+
+    for _, mode in ipairs {"stop", "incremental", "generational"} do
+        it("with the collector at " .. mode, function() -- Y12
+            check(("collectgarbage %q"):format(mode) .. [[
+                begin(function()
+                    local _ <close> = closing "closed"
+                    neap.sleep(1000)
+                end)
+            ]], ("closed\t%s\tfalse\t%s\n"):format(cancelled, cancelled))
+        end)
+    end
+
+    it("after an error at the top", function()
+        local result = stock.run(prelude .. [[
+            begin(function()
+                local _ <close> = closing "closed"
+                neap.sleep(1000)
+            end)
+            error "top"
+        ]])
+        assert.equal(1, result.status)
+        assert.matches("^lua5.4: it:%d+: top\n", result.err)
+        assert.matches("^closed\t", result.out)
+    end)
+
+    it("after os.exit(code, true) of the main chunk", function() -- Y14
+        local result = stock.run(prelude .. [[
+            begin(function()
+                local _ <close> = closing "closed"
+                neap.sleep(1000)
+            end)
+            os.exit(3, true)
+        ]])
+        assert.equal(3, result.status)
+        assert.matches("^closed\t", result.out)
+    end)
+
+    it("and os.exit(code, true) in a task does not crash", function() -- Y14
+        local result = stock.run [[
+            neap.run(function()
+                neap.spawn(neap.sleep, 1000)
+                local a, b = neap.socketpair()
+                neap.spawn(b.recv, b, 1)
+                neap.sleep(0.001)
+                coroutine.wrap(os.exit)(3, true)
+            end)
+        ]]
+        assert.same({"", "", 3}, {result.out, result.err, result.status})
+    end)
+end)
+
+describe("a finalizer that runs after neap's own", function() -- Y12
+    -- Made before neap, so it is finalized after it.
+    local function last(code)
+        return stock.run([[
+            last = setmetatable({}, {__gc = function()
+                local function try(name, ...)
+                    local ok, e = pcall(...)
+                    print(name, ok, e)
+                end
+                ]] .. code .. [[
+            end})
+            neap = require "neap"
+            a, b = neap.socketpair()
+            listener = neap.listen("127.0.0.1", 0)
+            queue, full, future = neap.Queue(), neap.Queue(1), neap.Future()
+            full:put(1)
+            future:on_done(print)
+            soon = neap.call_soon(function() end)
+            later = neap.call_later(1000, print)
+            loop = neap.loop()
+            loop:add_reader(b, print)
+            neap.run(function()
+                task = neap.spawn(neap.sleep, 1000)
+                done = neap.spawn(function() return 1 end)
+                neap.yield()
+            end)
+            waiting = neap.spawn(neap.sleep, 1000)
+        ]], true)
+    end
+
+    it("finds everything closed, and nothing gone", function()
+        local result = last [[
+            for _, value in ipairs {a, listener, queue, future, soon, later,
+                loop, task, done, waiting} do
+                assert(tostring(value):match "^<")
+            end
+            for name, fn in pairs {
+                run = neap.run, spawn = neap.spawn, gather = neap.gather,
+                call_soon = neap.call_soon, pair = neap.socketpair,
+                sleep = function() neap.sleep(0) end,
+                later = function() neap.call_later(0, print) end,
+                at = function() neap.call_at(0, print) end,
+                listen = function() return neap.listen("127.0.0.1", 0) end,
+                adopt = function() return neap.socket(0) end,
+                connect = function() return neap.connect("127.0.0.1", 1) end,
+                put = function() full:put(2) end,
+                get = function() queue:get() end,
+                join = function() full:join() end,
+                await = function() waiting:await() end,
+                every = function() neap.every(1)() end,
+                forever = function() loop:run_forever() end,
+                once = function() loop:run_once() end,
+                create = function() loop:create_task(print) end,
+                done = function() task:on_done(print) end,
+                wait = function() neap.wait {neap.Future()} end,
+                reader = function() loop:add_reader(0, print) end,
+                coroutine = coroutine.wrap(function() neap.sleep(0) end),
+            } do
+                local ok, e = pcall(fn, print)
+                if ok then print(name, "does not fail") end
+            end
+        ]]
+        assert.same({"", "", 0}, {result.out, result.err, result.status})
+    end)
+
+    it("may use what needs no loop", function()
+        local result = last [[
+            print(a:send "x", select(3, a:send "x"))
+            print(select(3, b:recv(1)), a:close(), listener:close())
+            queue:put(5)
+            print(queue:get(), full:try_put(2), queue:len())
+            future:set_result(7)
+            print(future:result(), neap.Future():done(), future:await())
+            print(soon:cancel(), later:cancel(), later:cancelled())
+            print(task:state(), done:result(), waiting:state())
+            print(task:cancel(), waiting:cancel(), neap.current())
+            print(#neap.tasks(), loop:is_running(), type(neap.time()))
+            print(loop:remove_reader(0), loop:stop(), loop:close())
+            print(coroutine.wrap(function() return 1 end)())
+            print(type(require "neap.generator"))
+        ]]
+        assert.same({"", 0}, {result.err, result.status})
+        assert.matches("cancelled\t1\tcancelled", result.out)
+        assert.matches("\ntable\n$", result.out)
+    end)
+end)
+
+describe("objects in any order", function() -- Y12
+    it("are finalized without a crash", function()
+        local kinds = {
+            socket = "neap.socketpair()", queue = "neap.Queue()",
+            future = "neap.Future()", task = "neap.spawn(neap.sleep, 1)",
+            handle = "neap.call_later(1, print)", loop = "neap.loop()",
+            listener = "neap.listen('127.0.0.1', 0)",
+        }
+        local names = {}
+        for name in pairs(kinds) do names[#names + 1] = name end
+        table.sort(names)
+        for turn = 1, #names do
+            local code = {"collectgarbage 'stop'"}
+            for i = 0, #names - 1 do
+                local name = names[(turn + i) % #names + 1]
+                code[#code + 1] = ("%s = {%s} others = {others, %s}")
+                    :format(name, kinds[name], name)
+                code[#code + 1] = ("setmetatable(%s, {__gc = function(t) "
+                    .. "io.write(#tostring(t[1]) > 0 and '.' or '!') end})")
+                    :format(name)
+            end
+            local text = table.concat(code, "\n")
+            local result = stock.run(text)
+            assert.same({"", 0, "......."},
+                {result.err, result.status, result.out})
+            assert.equal(0, tasks.run(text .. "\nos.exit(0, true)").status)
+        end
+    end)
+end)
