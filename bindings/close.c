@@ -25,7 +25,7 @@ void neapL_close_tasks(neap_runtime *rt) {
     assert(rt->closing); // nobody enters the tree, and nobody leaves it
     for (; scope != root; scope = neap_scope_back(scope)) {
         neapL_task *task = neapL_task_of(scope);
-        if (!task || task->future.closing) continue;
+        if (!task) continue;
         neapL_task_unwind(L, task, "os.exit");
         lua_pop(L, 1);
     }

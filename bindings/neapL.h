@@ -319,8 +319,9 @@ const char *neapL_errorstring(lua_State *L, int arg);
 // A message handler that only keeps a traceback; see report.c.
 int neapL_traceback(lua_State *L);
 
-// Closes the coroutine of every task, children's before parents', but of those
-// that are being closed: the state goes next. (close.c)
+// Closes the coroutine of every task, children's before parents': the state goes
+// next. What is closed already is not closed again: an exit in clean-up goes on
+// where the first one was. (close.c)
 void neapL_close_tasks(neap_runtime *rt);
 
 // ---- the parts of the module, each adds itself to the table on top of L

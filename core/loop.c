@@ -65,6 +65,7 @@ int64_t neap_loop_due(const neap_loop *loop) {
 static int may_sleep(const neap_loop *loop, int64_t limit_ns, int64_t *sleep) {
     *sleep = neap_loop_due(loop);
     if (*sleep < 0 && loop->outside == 0) return -EDEADLK;
+    if (loop->is_virtual && loop->outside == 0) return 0; // a jump is no sleep
     if (limit_ns >= 0 && (*sleep < 0 || *sleep > limit_ns)) *sleep = limit_ns;
     return 0;
 }
