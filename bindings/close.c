@@ -164,6 +164,16 @@ static int drop_callbacks(lua_State *L) {
     return 0;
 }
 
+// Protected: coroutines that nobody will run again. The state may live on.
+static int drop_threads(lua_State *L) {
+    neap_runtime *rt = lua_touserdata(L, 1);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rt->caller);
+    luaL_unref(L, LUA_REGISTRYINDEX, rt->threads.anchors);
+    rt->threads.anchors = LUA_NOREF;
+    return 0;
+}
+
 void neapL_wind_up(neap_runtime *rt) {
     rt->turner = rt->L;
     neap_inbox_close(&rt->loop.inbox);
@@ -172,6 +182,7 @@ void neapL_wind_up(neap_runtime *rt) {
     rt->closing = true;
     tell_all(rt);
     neapL_protect(rt, drop_callbacks, rt);
+    neapL_protect(rt, drop_threads, rt);
 }
 
 // Sockets that nobody closed; their userdata find them closed.

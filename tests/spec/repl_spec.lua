@@ -5,7 +5,7 @@
 
 local shell = require "tests.spec.shell"
 
-describe("on a pipe, as lua5.4 -i", function()
+describe("on a pipe, as lua5.4 -i", function() -- I10
   local inputs = {
     "", "\n\n", " ", "x=1\nprint(x)\n=x\n", "x=1", "1,nil,2\n", "return 7\n",
     "for i=1,2 do\nprint(i)\nend\n", "x=[[a\nb\n\nc]]\nx\n",
@@ -114,7 +114,7 @@ neap.spawn(function() local t <close> = cleaner neap.sleep(1000) end)
   end)
 end)
 
-describe("on a terminal", function()
+describe("on a terminal", function() -- I10
   local talk, screen = shell.talk, shell.screen
 
   -- The row that shows `text`, from the top.
