@@ -200,13 +200,22 @@ static int raise_cancelled(lua_State *L, neap_runtime *rt) {
     return lua_error(L);
 }
 
-neap_wake neapL_woken(lua_State *L, int status) {
+// Whoever resumes a waiting coroutine by other means than ours takes it from
+// the task that waits in it.
+neap_wake neapL_wake_of(lua_State *L, int status) {
     if (status != LUA_YIELD) return NEAP_WAKE_READY;
-    neap_runtime *rt = neapL_rt(L);
+    const neap_runtime *rt = neapL_rt(L);
+    if (L != rt->running)
+        luaL_error(L, "a coroutine that waits was resumed by a function that "
+                      "neap did not replace");
     assert(lua_touserdata(L, -1) == &sentinel);
     lua_pop(L, 1);
-    neap_wake wake = rt->task->core.wake;
-    if (wake == NEAP_WAKE_CANCEL) raise_cancelled(L, rt);
+    return rt->task->core.wake;
+}
+
+neap_wake neapL_woken(lua_State *L, int status) {
+    neap_wake wake = neapL_wake_of(L, status);
+    if (wake == NEAP_WAKE_CANCEL) raise_cancelled(L, neapL_rt(L));
     if (wake == NEAP_WAKE_STUCK) neapL_raise_stuck(L);
     return wake;
 }
@@ -226,6 +235,7 @@ int neapL_resume(lua_State *L, lua_State *co, int nargs, int *count) {
     rt->running = running;
     rt->waitable = waitable;
     rt->link = link.up;
+    if (rt->interruption.pending) neapL_interrupt_running(rt); // still unheard
     return status;
 }
 

@@ -20,6 +20,7 @@ typedef struct neapL_handle {
     int number;        // a reader's: of its descriptor
     int line;          // of the call that made it; -1: unknown
     uint8_t dir;       // a reader's direction
+    bool borrowed;     // its fd is its own to give back, and no Socket's
     bool with_future;  // called with the future it waited for, last
     bool active;       // was neither called (once) nor cancelled
     bool cancelled;    // by handle:cancel() or neap_close, before it was called

@@ -21,6 +21,10 @@ enum { // what advance returns, but for a number of results
 // each of which closes the next.
 enum { CLOSE_DEPTH_MAX = 190 };
 
+// Levels of a dead coroutine that are searched. What raised stands in the first
+// ones; only a require may be deeper, and it is settled when it is asked for.
+enum { SETTLED_MAX = 200 };
+
 // The coroutine is the runtime's: it waits, or is a task that has not begun.
 static bool is_taken(lua_State *co) {
     return neapL_is_waiting(co) || neapL_is_unstarted(co);
@@ -58,10 +62,45 @@ static int start(lua_State *L, lua_State *co, int nargs) {
     return advance(L, co, nargs);
 }
 
+// What neap's own functions keep in a to-be-closed slot, by its metatable.
+static const char *const slots[] = {"neap.gathering", "neap.load", "neap.stay",
+                                    NULL};
+
+// The value on top is such a slot's: closes it with the error below.
+static void close_slot(lua_State *L) {
+    for (int i = 0; slots[i]; i++) {
+        if (!luaL_testudata(L, -1, slots[i])) continue;
+        luaL_getmetafield(L, -1, "__close");
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -4);
+        lua_call(L, 2, 0);
+    }
+}
+
+// Of a coroutine that died of the error on top of L, Lua closes nothing before
+// somebody closes it. Its variables may wait for that; what neap itself has
+// open there may not, for others would wait, too.
+static void settle(lua_State *L, lua_State *co) {
+    lua_Debug ar;
+    if (!lua_checkstack(co, 1)) return;
+    for (int level = 0; level < SETTLED_MAX; level++) {
+        if (!lua_getstack(co, level, &ar)) break;
+        lua_getinfo(co, "S", &ar);
+        if (*ar.what != 'C') continue;
+        for (int i = 1; lua_getlocal(co, &ar, i); i++) {
+            lua_xmove(co, L, 1);
+            close_slot(L);
+            lua_pop(L, 1);
+        }
+    }
+}
+
 static int resume_k(lua_State *L, int status, lua_KContext ctx);
 
 static int resume_result(lua_State *L, int count) {
     if (count == WAITS) return neapL_suspend(L, 0, resume_k);
+    if (count == FAILED && neapL_has_died(lua_tothread(L, 1)))
+        settle(L, lua_tothread(L, 1));
     int returned = count == FAILED ? 1 : count;
     lua_pushboolean(L, count != FAILED);
     lua_insert(L, -(returned + 1));

@@ -46,6 +46,10 @@ int neapL_getextra(lua_State *L, int index, const char *key) {
 // The value moves into a table, which takes its place.
 static void box(lua_State *L, int index, neapL_future *future) {
     lua_createtable(L, 1, 2);
+    if (future->boxed) { // a finalizer was faster
+        lua_pop(L, 1);
+        return;
+    }
     lua_getiuservalue(L, index, 1);
     lua_rawseti(L, -2, 1);
     lua_setiuservalue(L, index, 1);

@@ -66,15 +66,22 @@ void neapL_watch_notify(neap_task *core) {
         neap_task_wake(waiter, NEAP_WAKE_READY);
 }
 
-static int gathering_close(lua_State *L) {
-    neapL_gathering *gathering = lua_touserdata(L, 1);
+// The watches leave their lines. Needed before an error is raised: if that ends
+// a coroutine of the user's, its slots may never be closed.
+static void disperse(neapL_gathering *gathering) {
     if (gathering->cover.parent) neapL_uncover(&gathering->cover);
     for (int i = 0; i < gathering->count; i++)
         neap_task_term(&gathering->watches[i].core);
-    return gathering->count = 0;
+    gathering->count = 0;
+}
+
+static int gathering_close(lua_State *L) {
+    disperse(lua_touserdata(L, 1));
+    return 0;
 }
 
 static const luaL_Reg gathering_meta[] = {{"__close", gathering_close},
+                                          {"__gc", gathering_close},
                                           {NULL, NULL}};
 static const luaL_Reg gathering_methods[] = {{NULL, NULL}};
 static const neapL_type gathering_type = {"neap.gathering", 0,
@@ -167,10 +174,9 @@ static int gather_end_k(lua_State *L, int status, lua_KContext ctx) {
     neap_runtime *rt = neapL_rt(L);
     int count = (int)ctx;
     neapL_gathering *gathering = lua_touserdata(L, count + 1);
-    if (status == LUA_YIELD) {
-        lua_pop(L, 1); // the sentinel
-        // Stuck: it waits for one that waits for it, in vain.
-        if (rt->task->core.wake == NEAP_WAKE_STUCK) return neapL_raise_stuck(L);
+    if (neapL_wake_of(L, status) == NEAP_WAKE_STUCK) {
+        disperse(gathering); // it waits in vain for one that waits for it
+        return neapL_raise_stuck(L);
     }
     if (gathering->left > 0) {
         neapL_task *task = neapL_waiting(L, NEAPL_AWAIT);
@@ -201,12 +207,9 @@ static int gather_over(lua_State *L, int count) {
 }
 
 static int gather_k(lua_State *L, int status, lua_KContext ctx) {
-    int count = (int)ctx, wake = NEAP_WAKE_READY;
+    int count = (int)ctx;
     neapL_gathering *gathering = lua_touserdata(L, count + 1);
-    if (status == LUA_YIELD) {
-        lua_pop(L, 1); // the sentinel
-        wake = neapL_current(L)->core.wake;
-    }
+    neap_wake wake = neapL_wake_of(L, status);
     if (wake == NEAP_WAKE_CANCEL) lua_pushnil(L);
     else if (wake == NEAP_WAKE_STUCK)
         lua_rawgetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
@@ -224,7 +227,7 @@ static int gather_k(lua_State *L, int status, lua_KContext ctx) {
 static int gather(lua_State *L) {
     int count = lua_gettop(L);
     bool pending = false;
-    if (count == 0) return 0;
+    if (count == 0) return neapL_is_cancelled(L) ? neapL_meet_cancel(L) : 0;
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     for (int i = 1; i <= count; i++) pending |= check_pending(L, i);
     if (pending) neapL_waiting(L, NEAPL_AWAIT); // or nothing is begun
@@ -260,7 +263,9 @@ static int push_sets(lua_State *L, int count) {
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
     int count = (int)ctx;
     neapL_gathering *gathering = lua_touserdata(L, FUTURES + count);
-    bool over = is_over(gathering);
+    bool over = is_over(gathering), woken = status == LUA_YIELD;
+    if (woken && neapL_current(L)->core.wake >= NEAP_WAKE_CANCEL)
+        disperse(gathering);
     over |= neapL_woken(L, status) == NEAP_WAKE_TIMEOUT;
     if (over) return push_sets(L, count);
     neapL_task *task = neapL_waiting(L, NEAPL_AWAIT);

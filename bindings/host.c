@@ -273,22 +273,21 @@ static int cancel_daemons(lua_State *L) {
     return 0;
 }
 
-// Until the group's tasks have ended; daemons are cancelled then.
+// Until the group's tasks have ended; daemons are cancelled then. An
+// interruption that no main task could take is the run's failure.
 static int run_group(neap_runtime *rt, neapL_group *group) {
+    rt->interruption.heard = false;
     int rc = neapL_drive(rt, rt->L, is_idle, group);
     if (rc < 0) return fail(rt, rc);
     neapL_protect(rt, cancel_daemons, group);
     neapL_run_out(group);
-    return 0;
+    if (rt->interruption.heard) neapL_set_words(rt, "interrupted");
+    return rt->interruption.heard ? -1 : 0;
 }
 
 int neap_run(neap_runtime *rt) {
     if (check_free(rt) < 0) return -1;
-    int rc = run_group(rt, rt->root);
-    if (rc < 0 || !rt->interruption.heard) return rc;
-    rt->interruption.heard = false;
-    neapL_set_words(rt, "interrupted");
-    return -1;
+    return run_group(rt, rt->root);
 }
 
 // Protected: tells somebody of a deadlock.
@@ -345,14 +344,6 @@ static int cancel_group(lua_State *L) {
     return 0;
 }
 
-// Protected: nothing of the group can go on. Then it is over.
-static int end_group(lua_State *L) {
-    neapL_group *group = lua_touserdata(L, 1);
-    neapL_group_kill(L, group);
-    neapL_group_close(L, group);
-    return 0;
-}
-
 // Runs the group's main task, and what it leaves behind.
 static int run_main(neap_runtime *rt, neapL_group *group, outcome *end) {
     int rc = neapL_drive(rt, rt->L, has_ended, end);
@@ -374,8 +365,9 @@ static int run_chunk(neap_runtime *rt) {
     int rc = neap_spawn(rt, 0, note_end, &end);
     if (rc == 0) rc = run_main(rt, group, &end);
     rt->group = outer;
-    neapL_protect(rt, end_group, group);
+    neapL_end_group(group);
     if (!end.ended) neapL_host_tell(rt); // only where the poller failed
+    neapL_group_close(rt->L, group);
     return rc < 0 ? -1 : 0;
 }
 

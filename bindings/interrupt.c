@@ -14,8 +14,7 @@
 
 static const char reason[] = "interrupted";
 
-// Puts back what stood in our hook's place.
-static void unhook(neap_runtime *rt) {
+void neapL_unhook(neap_runtime *rt) {
     neapL_interruption *it = &rt->interruption;
     if (!it->hooked) return;
     lua_sethook(it->hooked, it->hook, it->mask, it->count);
@@ -51,7 +50,7 @@ static void cancel_main(neap_runtime *rt, lua_State *L) {
 static void on_line(lua_State *L, lua_Debug *ar) {
     neap_runtime *rt = neapL_find(L);
     (void)ar;
-    unhook(rt);
+    neapL_unhook(rt);
     rt->interruption.pending = 0;
     cancel_main(rt, L);
     if (!rt->task) luaL_error(L, "%s", reason); // a callback
@@ -65,8 +64,9 @@ static void on_line(lua_State *L, lua_Debug *ar) {
 void neapL_interrupt_running(neap_runtime *rt) {
     neapL_interruption *it = &rt->interruption;
     lua_State *running = rt->running;
-    if (!running || it->hooked == running) return;
-    unhook(rt);
+    if (it->hooked == running) return;
+    neapL_unhook(rt);
+    if (!running) return;
     it->hook = lua_gethook(running);
     it->mask = lua_gethookmask(running);
     it->count = lua_gethookcount(running);
@@ -80,7 +80,7 @@ bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L) {
     if (!it->pending &&
         !atomic_load_explicit(&it->remote, memory_order_relaxed))
         return false;
-    unhook(rt);
+    neapL_unhook(rt);
     it->pending = 0;
     atomic_store(&it->remote, false);
     cancel_main(rt, L);

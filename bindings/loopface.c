@@ -29,7 +29,8 @@ static int stay_close(lua_State *L) {
 }
 
 static const luaL_Reg no_methods[] = {{NULL, NULL}};
-static const luaL_Reg stay_meta[] = {{"__close", stay_close}, {NULL, NULL}};
+static const luaL_Reg stay_meta[] = {
+    {"__close", stay_close}, {"__gc", stay_close}, {NULL, NULL}};
 static const neapL_type stay_type = {"neap.stay", sizeof(stay), no_methods,
                                      stay_meta};
 
@@ -56,7 +57,8 @@ static bool is_over(const stay *here) {
     return ended || here->stopped;
 }
 
-static int leave(lua_State *L, const stay *here) {
+static int leave(lua_State *L, stay *here) {
+    neap_list_unlink(&here->link); // before an error: see stay_k
     if (!here->future) return 0;
     if (!neapL_is_pending(here->future)) return neapL_future_results(L, FUTURE);
     return luaL_error(L, "the loop was stopped before %s ended",
@@ -79,6 +81,7 @@ static int stay_outside(lua_State *L, stay *here) {
     int rc = neapL_drive(rt, L, is_through, here);
     if (forever) neap_loop_hold(&rt->loop, -1);
     rt->loop.stopping = false;
+    neap_list_unlink(&here->link);
     if (rc < 0 && !is_over(here))
         return luaL_error(L, "%s",
                           rc == -EDEADLK ? "deadlock: nothing can end the wait"
@@ -90,6 +93,10 @@ static int stay_outside(lua_State *L, stay *here) {
 
 static int stay_k(lua_State *L, int status, lua_KContext ctx) {
     stay *here = lua_touserdata(L, STAY);
+    bool woken = status == LUA_YIELD;
+    // An error that ends a coroutine of the user's may leave its slots open.
+    if (woken && neapL_current(L)->core.wake >= NEAP_WAKE_CANCEL)
+        neap_list_unlink(&here->link);
     neapL_woken(L, status);
     if (is_over(here)) return leave(L, here);
     neapL_task *task =

@@ -208,6 +208,9 @@ int neapL_meet_cancel(lua_State *L);
 // Cancelled, or the deadlock; takes the sentinel off the stack.
 neap_wake neapL_woken(lua_State *L, int status);
 
+// The same for calls that take every wake themselves: raises neither.
+neap_wake neapL_wake_of(lua_State *L, int status);
+
 // For calls that take a deadlock's wake themselves, before they raise it.
 int neapL_raise_stuck(lua_State *L);
 
@@ -240,6 +243,11 @@ bool neapL_is_unstarted(lua_State *co);
 // The coroutine in which a waiting one waits: which its resume or wrap resumed.
 // NULL: it waits itself. (coroutine.c)
 lua_State *neapL_resumed_by(lua_State *co);
+
+// It ended with an error and has not been closed since.
+static inline bool neapL_has_died(lua_State *co) {
+    return lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD;
+}
 
 // Resumes a coroutine from L with `nargs` from its stack; `*count` results.
 // LUA_YIELD with neapL_is_waiting(co): the caller must suspend, too.
@@ -296,6 +304,7 @@ bool neapL_deadlock(neap_runtime *rt, lua_State *L);
 // An interruption is pending (interrupt.c): the coroutine that runs now is made
 // to hear of it; or the loop, where none has, cancels the main task.
 void neapL_interrupt_running(neap_runtime *rt);
+void neapL_unhook(neap_runtime *rt); // puts back what stood in our hook's place
 bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
 
 // ---- reports (report.c)
@@ -319,8 +328,8 @@ const char *neapL_errorstring(lua_State *L, int arg);
 // A message handler that only keeps a traceback; see report.c.
 int neapL_traceback(lua_State *L);
 
-// Closes the coroutine of every task, children's before parents': the state goes
-// next. What is closed already is not closed again: an exit in clean-up goes on
+// Closes the coroutine of every task, children's before parents': the state
+// goes next. What is closed is not closed again: an exit in clean-up goes on
 // where the first one was. (close.c)
 void neapL_close_tasks(neap_runtime *rt);
 

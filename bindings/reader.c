@@ -53,13 +53,13 @@ static neap_fd *borrow(neap_runtime *rt, int number, int *rc) {
 }
 
 // With its last reader gone a borrowed entry goes. One that the poller might
-// still report stays until the runtime ends.
-static void give_back(lua_State *L, neap_runtime *rt, neap_fd *fd) {
-    if (fd->kind != NEAP_FD_BORROWED) return;
-    int number = fd->number;
-    bool read = number >= 0 && find(L, number, NEAP_IN);
-    bool written = number >= 0 && find(L, number, NEAP_OUT);
-    if (read || written) return;
+// still report stays until the runtime ends. The entry may be retired, and its
+// number with it: the other reader is found by the number that both were given.
+static void give_back(lua_State *L, neap_runtime *rt,
+                      const neapL_handle *handle) {
+    neap_fd *fd = handle->fd;
+    const neapL_handle *other = find(L, handle->number, !handle->dir);
+    if (!handle->borrowed || (other && other->fd == fd)) return;
     bool settled;
     neap_fd_close(fd, &settled);
     if (settled) neap_alloc_free(&rt->alloc, fd, sizeof *fd);
@@ -67,6 +67,12 @@ static void give_back(lua_State *L, neap_runtime *rt, neap_fd *fd) {
 }
 
 // ---- waiting and being called
+
+// A Socket that was watched by its number may be collected meanwhile, and its
+// entry with it: so the table is asked, not the entry.
+static bool is_watched(const neapL_handle *handle) {
+    return neap_fd_find(handle->core.loop, handle->number) == handle->fd;
+}
 
 // Stands in the line, or is ready at once where the descriptor is.
 static int stand(neapL_handle *handle) {
@@ -81,13 +87,12 @@ static int stand(neapL_handle *handle) {
 
 static void remove_reader(lua_State *L, neap_runtime *rt,
                           neapL_handle *handle) {
-    neap_fd *fd = handle->fd;
     handle->active = false;
     neap_task_term(&handle->core);
     lua_pushnil(L);
     enter(L, rt, key_of(handle->number, handle->dir));
-    neapL_unanchor(L, rt, handle); // what comes next must not touch it
-    give_back(L, rt, fd);
+    give_back(L, rt, handle);
+    neapL_unanchor(L, rt, handle); // the last to touch it
 }
 
 void neapL_reader_slice(neap_runtime *rt, neap_task *reader) {
@@ -98,8 +103,7 @@ void neapL_reader_slice(neap_runtime *rt, neap_task *reader) {
         lua_rawgeti(rt->turner, LUA_REGISTRYINDEX, rt->anchors);
         lua_rawgetp(rt->turner, -1, handle); // it may remove itself
         neapL_handle_call(rt, handle);
-        closed =
-            handle->active && (handle->fd->number < 0 || stand(handle) < 0);
+        closed = handle->active && (!is_watched(handle) || stand(handle) < 0);
         lua_pop(rt->turner, 2);
     }
     if (closed) remove_reader(rt->turner, rt, handle);
@@ -145,6 +149,7 @@ static int add(lua_State *L, neap_dir dir) {
     lua_pushvalue(L, 2); // the Socket lives as long as its reader
     lua_setiuservalue(L, -2, NEAPL_HANDLE_LAST);
     handle->fd = check_fd(L, rt, number);
+    handle->borrowed = handle->fd->kind == NEAP_FD_BORROWED;
     handle->dir = (uint8_t)dir;
     handle->number = number;
     neapL_anchor(L, rt, -1);

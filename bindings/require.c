@@ -21,6 +21,7 @@ typedef struct load {
     const neapL_type *type;
     neap_list line;    // tasks that wait for the module
     neapL_task *owner; // who loads; NULL: code outside of tasks
+    lua_State *co;     // in which coroutine
     uint64_t id;       // in order of their beginning
     bool ended;        // the load is over
 } load;
@@ -215,6 +216,7 @@ static int begin_load(lua_State *L) {
     load *record = neapL_new(L, &load_type, 2);
     neap_list_init(&record->line);
     record->owner = neapL_current(L);
+    record->co = L;
     record->id = ++neapL_rt(L)->last_load_id;
     lua_pushvalue(L, NAME);
     lua_setiuservalue(L, RECORD, MODULE);
@@ -237,13 +239,20 @@ static int begin_load(lua_State *L) {
 static int wait_k(lua_State *L, int status, lua_KContext ctx);
 static int shared_k(lua_State *L, int status, lua_KContext ctx);
 
-// Pushes the record of a load of the module that is under way, or nil.
+// Pushes the record of a load of the module that is under way, or nil. One
+// whose coroutine died, of an error that nobody here saw, is over.
 static load *find_load(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &loads_key);
     lua_pushvalue(L, NAME);
     lua_rawget(L, -2);
     lua_remove(L, -2);
-    return lua_touserdata(L, -1);
+    load *record = lua_touserdata(L, -1);
+    if (!record || !neapL_has_died(record->co)) return record;
+    luaL_getmetafield(L, -1, "__close");
+    lua_insert(L, -2);
+    lua_call(L, 1, 0);
+    lua_pushnil(L);
+    return NULL;
 }
 
 // Whoever loads the module now settles it; else we load it.

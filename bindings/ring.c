@@ -23,8 +23,12 @@ static lua_Integer key_of(const neapL_ring *ring, size_t offset) {
 // A table of twice the size, with the oldest value in its first slot.
 static void grow(lua_State *L, int owner, neapL_ring *ring) {
     if (ring->size >= SLOTS_MAX) luaL_error(L, "too many items");
-    size_t size = ring->size ? 2 * ring->size : SLOTS_FIRST;
+    size_t old = ring->size, size = old ? 2 * old : SLOTS_FIRST;
     lua_createtable(L, (int)size, 0);
+    if (ring->size != old) { // a finalizer put or took
+        lua_pop(L, 1);
+        return;
+    }
     lua_getiuservalue(L, owner, 1);
     for (size_t i = 0; i < ring->count; i++) {
         lua_rawgeti(L, -1, key_of(ring, i));
@@ -38,7 +42,7 @@ static void grow(lua_State *L, int owner, neapL_ring *ring) {
 
 void neapL_ring_push(lua_State *L, int owner, neapL_ring *ring, int value) {
     assert(owner > 0 && value > 0 && ring->count <= ring->size);
-    if (ring->count == ring->size) grow(L, owner, ring);
+    while (ring->count == ring->size) grow(L, owner, ring);
     lua_getiuservalue(L, owner, 1);
     lua_pushvalue(L, value);
     lua_rawseti(L, -2, key_of(ring, ring->count++));

@@ -58,7 +58,7 @@ static int run_outside(lua_State *L) {
 // wait.
 static int run_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_group *group = (neapL_group *)ctx; // NOLINT: as it was given
-    if (status == LUA_YIELD) lua_pop(L, 1);  // the sentinel
+    neapL_wake_of(L, status);                // whatever it is
     if (!group->main) neapL_group_cancel(L, group, left_behind);
     if (group->live > 0) {
         neapL_task *task = neapL_waiting(L, NEAPL_RUN);

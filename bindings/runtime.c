@@ -114,6 +114,8 @@ static void furnish(lua_State *L, neap_runtime *rt) {
 // Protected: all that needs Lua. The runtime is the argument.
 static int init_state(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
+    lua_pushlightuserdata(L, rt); // first: what is replaced below looks for it
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &runtime_key);
     if (rt->owns_state) furnish(L, rt);
     lua_newtable(L);
     rt->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -127,8 +129,6 @@ static int init_state(lua_State *L) {
         neapL_open_require(L, rt);
     }
     replace_print(L, rt);
-    lua_pushlightuserdata(L, rt);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &runtime_key);
     return 0;
 }
 
@@ -189,10 +189,21 @@ neap_runtime *neap_open(const neap_config *config) {
 
 // ---- the host's state
 
+// A stock os.exit(code, true) in a task closes the state from inside: nothing
+// returns into the loop, and all that can be done is to run clean-up.
+static void close_inside(neap_runtime *rt) {
+    rt->closing = true;
+    rt->waitable = NULL;
+    rt->task = NULL;
+    rt->turner = rt->L;
+    neapL_close_tasks(rt);
+}
+
 // The state is being closed.
 static int finalize(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
-    neap_close(rt);
+    if (rt->root && rt->busy) close_inside(rt);
+    else neap_close(rt);
     return 0;
 }
 

@@ -59,8 +59,18 @@ const char *neapL_describe(lua_State *L, int index) {
 
 // ---- spawn
 
-static bool has_option(lua_State *L, const char *name) {
-    return lua_getfield(L, 1, name) != LUA_TNIL;
+// Reads the options before there is a task, since reading may raise: `daemon`
+// is returned, the name, or nil, takes their place at index 1.
+static bool take_options(lua_State *L) {
+    lua_getfield(L, 1, "daemon");
+    bool daemon = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (lua_getfield(L, 1, "name") != LUA_TNIL) {
+        luaL_tolstring(L, -1, NULL);
+        lua_remove(L, -2);
+    }
+    lua_replace(L, 1);
+    return daemon;
 }
 
 // neap.spawn(fn, ...) or neap.spawn({ name =, daemon = }, fn, ...) -> Task
@@ -70,19 +80,16 @@ static int spawn(lua_State *L) {
     if (fn == 2) neapL_checknames(L, 1, " name daemon ");
     luaL_checktype(L, fn, LUA_TFUNCTION);
     if (rt->closing) return luaL_error(L, "the runtime is closing");
+    bool daemon = fn == 2 && take_options(L);
     int nargs = lua_gettop(L) - fn;
     neapL_task *task = neapL_spawn(L, rt, neapL_spawn_group(rt), nargs);
-    if (fn == 1) return 1;
-    if (has_option(L, "daemon") && lua_toboolean(L, -1)) {
+    if (daemon) {
         task->future.daemon = true;
         neapL_group_of(task)->daemons++;
     }
-    lua_pop(L, 1);
-    if (has_option(L, "name")) {
-        luaL_tolstring(L, -1, NULL);
-        neapL_setextra(L, 2, "name");
-    }
-    lua_settop(L, 2);
+    if (fn == 1 || lua_isnil(L, 1)) return 1;
+    lua_pushvalue(L, 1);
+    neapL_setextra(L, 2, "name");
     return 1;
 }
 
@@ -104,17 +111,22 @@ static int by_id(const void *a, const void *b) {
 // neap.tasks() -> a list of those that have not ended, in spawn order
 static int tasks(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
-    size_t size = (rt->alive + 1) * sizeof(neapL_task *);
-    neapL_task **list = lua_newuserdatauv(L, size, 0), *task = NULL;
-    uint32_t count = 0;
+    neapL_task **list, *task = NULL;
+    uint32_t size, count = 0;
+    do {
+        lua_settop(L, 0);
+        size = rt->alive;
+        lua_createtable(L, (int)size, 0);
+        list = lua_newuserdatauv(L, (size + 1) * sizeof *list, 0);
+    } while (rt->alive > size); // a finalizer has spawned some
     while ((task = neapL_task_next(rt, task))) list[count++] = task;
     assert(count == rt->alive);
     qsort(list, count, sizeof *list, by_id);
-    lua_createtable(L, (int)count, 0);
     for (uint32_t i = 0; i < count; i++) {
         neapL_task_push(L, list[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
+        lua_rawseti(L, 1, (lua_Integer)i + 1);
     }
+    lua_settop(L, 1);
     return 1;
 }
 

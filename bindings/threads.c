@@ -103,6 +103,7 @@ void neapL_thread_give(neap_runtime *rt, lua_State *co, uint32_t row,
                        bool reuse) {
     neapL_threads *threads = &rt->threads;
     lua_settop(co, 0);
+    if (rt->interruption.hooked == co) neapL_unhook(rt); // it may be collected
     if (!reuse || lua_gethook(co) || !has_room(rt)) {
         drop(rt, row); // debug.sethook keys a table by the coroutine, too
         return;

@@ -14,7 +14,7 @@
 
 #include "core/sys.h"
 
-// Where chunk blocks begin: behind the chain link, aligned as malloc aligns.
+// Where chunk blocks begin: behind the chain link.
 static const size_t chunk_head = NEAP_ARENA_STEP;
 
 static size_t class_of(size_t size) {

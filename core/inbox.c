@@ -55,28 +55,32 @@ int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg) {
     return rc;
 }
 
-// Puts the spare array in place of the full one, which is returned.
-static neap_inbox_item *swap(neap_inbox *inbox, size_t *count) {
+// The spare array and the full one change places.
+static void swap(neap_inbox *inbox) {
     neap_inbox_item *posts = inbox->posts;
     size_t size = inbox->size;
-    *count = inbox->count;
+    assert(inbox->called == inbox->drained);
+    inbox->drained = inbox->count;
+    inbox->called = 0;
     inbox->posts = inbox->spare;
     inbox->size = inbox->spare_size;
     inbox->count = 0;
     inbox->spare = posts;
     inbox->spare_size = size;
     atomic_store(&inbox->waiting, false);
-    return posts;
 }
 
 void neap_inbox_drain(neap_inbox *inbox) {
-    if (!atomic_load_explicit(&inbox->waiting, memory_order_relaxed)) return;
-    size_t count;
-    pthread_mutex_lock(&inbox->mutex);
-    neap_inbox_item *posts = swap(inbox, &count);
-    pthread_mutex_unlock(&inbox->mutex);
-    assert(count == 0 || posts);
-    for (size_t i = 0; i < count; i++) posts[i].fn(posts[i].arg);
+    if (!neap_inbox_due(inbox)) return;
+    if (inbox->called == inbox->drained) {
+        pthread_mutex_lock(&inbox->mutex);
+        swap(inbox);
+        pthread_mutex_unlock(&inbox->mutex);
+    }
+    while (inbox->called < inbox->drained) {
+        neap_inbox_item post = inbox->spare[inbox->called++];
+        post.fn(post.arg);
+    }
 }
 
 void neap_inbox_close(neap_inbox *inbox) {

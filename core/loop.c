@@ -55,7 +55,7 @@ static int64_t next_expiry(const neap_loop *loop) {
 }
 
 int64_t neap_loop_due(const neap_loop *loop) {
-    if (is_ready(loop) || atomic_load(&loop->inbox.waiting)) return 0;
+    if (is_ready(loop) || neap_inbox_due(&loop->inbox)) return 0;
     if (loop->heap.count == 0) return -1;
     int64_t expiry_ns = next_expiry(loop), now_ns = neap_loop_time(loop);
     return expiry_ns > now_ns ? expiry_ns - now_ns : 0;

@@ -71,10 +71,10 @@ int neap_loop_init(neap_loop *loop, const neap_alloc *alloc,
 // No task may be left.
 void neap_loop_term(neap_loop *loop);
 
-// One turn: sleeps for at most `limit_ns` (negative: as long as it takes; a jump
-// of virtual time is no sleep), then
-// runs what is ready. The number of slices that ran, -EDEADLK where nothing is
-// ready and nothing ever will be, or another -errno of the poller.
+// One turn: sleeps for at most `limit_ns` (negative: as long as it takes; a
+// jump of virtual time is no sleep), then runs what is ready. The number of
+// slices that ran, -EDEADLK where nothing is ready and nothing ever will be, or
+// another -errno of the poller.
 int neap_loop_turn(neap_loop *loop, int64_t limit_ns);
 
 // After a jump out of a slice, over the turn: puts the loop in order again and

@@ -9,12 +9,13 @@
 
 #include <neap.h>
 
-#include <atomic>
-#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <lua.hpp>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <thread>

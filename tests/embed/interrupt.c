@@ -53,6 +53,9 @@ static const char *const busy[] = {
              "return t.x",
     CLEAN_UP "table.sort({2, 1}, function()\n"
              "  interrupt() while true do end end)",
+    CLEAN_UP "neap.call_soon(function()\n" // which fails of it, too
+             "  interrupt() while true do end end)\n"
+             "neap.sleep(1000)",
 };
 
 static void expect_interrupted(int rc) {
@@ -125,18 +128,30 @@ static void hear_it_later(void) {
                            "assert(other:result() == 'unharmed')") == LUA_OK);
 }
 
-// Main has ended, others run on: then they are what is interrupted.
-static void stop_the_rest(void) {
-    lua_State *L = neap_state(rt);
-    CHECK(luaL_dostring(L, "local neap = require 'neap'\n"
+// Main has ended, others run on: then they are what is interrupted, and the run
+// says so.
+static const char rest[] = "local neap = require 'neap'\n"
                            "stopped = 0\n"
                            "for _ = 1, 3 do neap.spawn(function()\n"
                            "  pcall(neap.sleep, 1000)\n"
-                           "  stopped = stopped + 1 end) end") == LUA_OK);
-    CHECK(neap_turn(rt, 0) == 1);
+                           "  stopped = stopped + 1 end) end\n";
+
+static void stop_the_rest(void) {
+    lua_State *L = neap_state(rt);
+    CHECK(luaL_dostring(L, rest) == LUA_OK && neap_turn(rt, 0) == 1);
     raise(SIGUSR1);
-    CHECK(neap_run(rt) == 0);
+    CHECK(neap_run(rt) == -1);
+    CHECK(strcmp(neap_error(rt), "interrupted") == 0);
     CHECK(luaL_dostring(L, "assert(stopped == 3)") == LUA_OK);
+    CHECK(neap_run(rt) == 0); // that was that
+    lua_pushstring(L, rest);
+    lua_setglobal(L, "rest");
+    CHECK(neap_dostring(rt, "load(rest)()\n"
+                            "require 'neap'.call_later(0.001, interrupt)",
+                        "=rest") == -1);
+    CHECK(strcmp(neap_error(rt), "interrupted") == 0);
+    CHECK(luaL_dostring(L, "assert(stopped == 3)") == LUA_OK);
+    CHECK(neap_run(rt) == 0);
 }
 
 // Raised once for each signal: clean-up may compute and, shielded, wait.

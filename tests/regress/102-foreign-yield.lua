@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- A task that yields to the scheduler by a coroutine.yield of before neap is
--- closed, and then asked where it was spawned: its coroutine no longer knew, and
--- the process crashed.
+-- closed, and then asked where it was spawned: its coroutine no longer knew,
+-- and the process crashed.
 
 local stock = require "tests.spec.stock"
 

@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
 -- os.exit(code, true) left open the coroutines in which other tasks waited and
--- the variables of a callback, and crashed where clean-up failed, exited itself,
--- asked for neap.tasks, or where the task was inside another one's neap.run.
+-- the variables of a callback, and crashed where clean-up failed, exited
+-- itself, asked for neap.tasks, or where the task was inside another one's
+-- neap.run.
 
 local tasks = require "tests.spec.tasks"
 

@@ -2,8 +2,8 @@
 --
 -- require: a task that was cancelled waited for another's load all the same; a
 -- load that failed with another task's Cancelled was begun anew by each waiter;
--- one that a dropped coroutine had begun was waited for for ever; and a loop was
--- named without what lay in between.
+-- one that a dropped coroutine had begun was waited for for ever; and a loop
+-- was named without what lay in between.
 
 local loads = 0
 

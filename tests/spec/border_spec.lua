@@ -84,8 +84,9 @@ describe("a wait works", function() -- Y5
         arithmetic = {function()
             return t + 1, 1 - t, t * t, t / 1, t % 1, t ^ 1, -t, t // 1
         end, "+", "-", "*", "/", "%", "^", "u-", "//"},
-        bitwise = {function() return t & 1, t | 1, t ~ 1, t << 1, t >> 1, ~t end,
-            "&", "|", "~", "<<", ">>", "u~"},
+        bitwise = {function()
+            return t & 1, t | 1, t ~ 1, t << 1, t >> 1, ~t
+        end, "&", "|", "~", "<<", ">>", "u~"},
         __concat = {function() return "a" .. "b" .. t end, "ab.."},
         ["__concat of many"] = {function() return "a" .. t .. "b" .. "c" end,
             "abc.."},
@@ -123,7 +124,9 @@ describe("a wait works", function() -- Y5
     it("in __close, however the block is left", function()
         local log = {}
         local function closing(name)
-            return guard(function(e) log[#log + 1] = wait(name) .. tostring(e) end)
+            return guard(function(e)
+                log[#log + 1] = wait(name) .. tostring(e)
+            end)
         end
         do local _ <close> = closing "end " end
         for i = 1, 2 do
@@ -171,7 +174,8 @@ describe("a wait is refused", function() -- Y5
     end
 
     local function list(try)
-        return setmetatable({}, {__index = try, __len = function() return 2 end})
+        local function length() return 2 end
+        return setmetatable({}, {__index = try, __len = length})
     end
 
     local stack = {
@@ -217,7 +221,7 @@ describe("a wait is refused", function() -- Y5
         end)
     end
 
-    it("in a coroutine's " .. "table.sort", function()
+    it("in table.sort in a coroutine", function()
         check("table.sort is on the stack", function(try)
             coroutine.wrap(stack["table.sort"])(try)
         end)
@@ -272,10 +276,9 @@ describe("a wait is refused", function() -- Y5
         queue:put(6)
         local a <close>, b = neap.socketpair()
         local calls = {
-            [neap.sleep] = {0}, [neap.yield] = {}, [neap.await] = {neap.Future()},
-            [queue.join] = {queue}, [neap.run] = {print},
-            [neap.gather] = {neap.Future()}, [neap.wait] = {{neap.Future()}},
-            [b.recv] = {b, 1}, [b.accept] = nil,
+            [neap.sleep] = {0}, [neap.yield] = {}, [neap.run] = {print},
+            [neap.await] = {neap.Future()}, [neap.gather] = {neap.Future()},
+            [neap.wait] = {{neap.Future()}}, [b.recv] = {b, 1},
         }
         string.gsub("x", ".", function()
             for call, arguments in pairs(calls) do

@@ -246,8 +246,8 @@ describe("clean-up while os.exit closes", function() -- Y14
             end})
             os.exit(3, true)
         ]]
-        assert.matches("^main\tother\n<Task #2 'other' pending, sleeping, [^\n]*\n"
-            .. "2\tother\npending\tnil\n$", result.out)
+        assert.matches("^main\tother\n<Task #2 'other' pending, sleeping, "
+            .. "[^\n]*\n2\tother\npending\tnil\n$", result.out)
         assert.equal(3, result.status)
     end)
 
@@ -275,7 +275,8 @@ describe("clean-up while os.exit closes", function() -- Y14
             neap.yield()
             os.exit(3, true)
         ]])
-        assert.equal("main\tnil\nother's coroutine\tnil\nother\tnil\n", result.out)
+        assert.equal("main\tnil\nother's coroutine\tnil\nother\tnil\n",
+            result.out)
         assert.equal(5, result.status)
     end)
 

@@ -335,7 +335,7 @@ describe("with ten thousand tasks the collector", function() -- Y15
         ]])
     end
 
-    it("goes over to incremental, as a command's begins generational", function()
+    it("goes over to incremental; a command begins generational", function()
         assert.equal("generational\n",
             tasks.out "print(collectgarbage 'generational')")
         assert.equal("incremental\n", mode_after "")

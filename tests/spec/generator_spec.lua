@@ -202,7 +202,8 @@ describe("close", function()
             generator.yield()
         end)
         gen:send()
-        assert.matches("generator ignored GeneratorExit", caught(gen.close, gen))
+        assert.matches("generator ignored GeneratorExit",
+            caught(gen.close, gen))
     end)
 
     it("raises what the clean-up raises", function()
@@ -217,7 +218,9 @@ describe("close", function()
     it("is called by leaving a block, and by the collector", function()
         local log = {}
         local function body()
-            local _ <close> = tasks.guard(function() log[#log + 1] = "closed" end)
+            local _ <close> = tasks.guard(function()
+                log[#log + 1] = "closed"
+            end)
             generator.yield()
         end
         do
@@ -276,7 +279,9 @@ describe("delegate", function()
     it("closes inner first", function()
         local log = {}
         local gen = generator.new(function()
-            local _ <close> = tasks.guard(function() log[#log + 1] = "outer" end)
+            local _ <close> = tasks.guard(function()
+                log[#log + 1] = "outer"
+            end)
             generator.delegate(generator.new(function()
                 local _ <close> = tasks.guard(function()
                     neap.yield()

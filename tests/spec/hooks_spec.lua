@@ -152,7 +152,7 @@ describe("a traceback", function() -- Y8
         assert.matches(outer, debug.traceback(co), 1, true)
     end)
 
-    it("of a task that failed shows where, and survives its coroutine", function()
+    it("of a task that failed shows where, and outlives it", function()
         local function fail()
             neap.yield()
             error "here"

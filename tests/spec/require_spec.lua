@@ -163,7 +163,8 @@ describe("a load that is cancelled", function() -- Y5
         settle()
         all[1]:cancel()
         settle()
-        assert.equal("cancelled pending pending", tasks.states(table.unpack(all)))
+        assert.equal("cancelled pending pending",
+            tasks.states(table.unpack(all)))
         gate:set_result()
         assert.equal("loaded", (all[2]:await()))
         assert.equal("loaded", (all[3]:await()))
@@ -263,7 +264,8 @@ describe("a loop", function() -- Y5
         requires("m", "m1")
         requires("m1", "m2")
         requires("m2", "m")
-        check("loop in require: m %-> m1 %-> m2 %-> m", neap.spawn(require, "m"))
+        check("loop in require: m %-> m1 %-> m2 %-> m",
+            neap.spawn(require, "m"))
     end)
 
     it("names only what is in it", function()
@@ -305,7 +307,8 @@ describe("a loop", function() -- Y5
             neap.yield()
             return "both"
         end)
-        local first, second = neap.spawn(require, "m"), neap.spawn(require, "m2")
+        local first = neap.spawn(require, "m")
+        local second = neap.spawn(require, "m2")
         assert.equal("both", (first:await()))
         assert.equal("both", (second:await()))
     end)

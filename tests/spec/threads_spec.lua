@@ -257,6 +257,14 @@ describe("a coroutine that foreign C resumed", function()
         assert.matches("cannot wait here: .* is on the stack", e)
     end)
 
+    it("leaves no module half-loaded when it dies", function() -- Y5
+        package.preload.m = function() error("in m", 0) end
+        local status = foreign.resume(coroutine.create(require), "m")
+        assert.is_true(status > 1)
+        assert.same({false, "in m"}, {pcall(require, "m")})
+        package.preload.m = nil
+    end)
+
     it("is named when C calls back", function() -- Y5
         package.loaded.foreign = foreign
         local ok, e = pcall(foreign.each, {1}, neap.sleep)
