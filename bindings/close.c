@@ -141,12 +141,15 @@ static int drop_readers(lua_State *L) {
     return 0;
 }
 
+static bool is_ready(const neap_loop *loop) {
+    return !neap_list_empty(&loop->ready) || !neap_list_empty(&loop->pass);
+}
+
 // Those who wait for an end that has come are told; nothing new is made ready.
 static void tell_all(neap_runtime *rt) {
     neapL_protect(rt, drop_readers, rt);
-    do
+    while (is_ready(&rt->loop) && rt->alive == 0)
         if (neapL_turn(rt, rt->L, 0) < 0) break;
-    while (!neap_list_empty(&rt->loop.ready) && rt->alive == 0);
     neapL_host_tell(rt);
 }
 

@@ -276,13 +276,14 @@ static int cancel_daemons(lua_State *L) {
 // Until the group's tasks have ended; daemons are cancelled then. An
 // interruption that no main task could take is the run's failure.
 static int run_group(neap_runtime *rt, neapL_group *group) {
-    rt->interruption.heard = false;
     int rc = neapL_drive(rt, rt->L, is_idle, group);
     if (rc < 0) return fail(rt, rc);
     neapL_protect(rt, cancel_daemons, group);
     neapL_run_out(group);
-    if (rt->interruption.heard) neapL_set_words(rt, "interrupted");
-    return rt->interruption.heard ? -1 : 0;
+    if (!rt->interruption.heard) return 0;
+    rt->interruption.heard = false;
+    neapL_set_words(rt, "interrupted");
+    return -1;
 }
 
 int neap_run(neap_runtime *rt) {
@@ -361,6 +362,7 @@ static int run_chunk(neap_runtime *rt) {
     neapL_group *group = neapL_group_open(rt, &rt->root->scope, NULL);
     if (!group) return lua_pop(rt->L, 1), fail(rt, -ENOMEM);
     outcome end = {-1, false};
+    rt->interruption.heard = false; // what came before is another's
     rt->group = group;
     int rc = neap_spawn(rt, 0, note_end, &end);
     if (rc == 0) rc = run_main(rt, group, &end);

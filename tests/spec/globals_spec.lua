@@ -220,8 +220,8 @@ describe("large things", function() -- Y19
             return
         end
         assert.equal("2147483748\t2147483748\ttrue\n", tasks.out [[
-            local half = string.rep("x", (1 << 30) + 50)
-            local text = half .. half
+            local half = string.rep(string.rep("x", 1 << 20), 1 << 10)
+            local text = half .. half .. string.rep("x", 100)
             local queue = neap.Queue()
             queue:put(text)
             local same = neap.spawn(queue.get, queue):await()
