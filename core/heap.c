@@ -57,8 +57,15 @@ static uint32_t least_child(const neap_heap *heap, uint32_t slot) {
     return least;
 }
 
+// The children of each child: one line for each four of them.
+static void fetch_below(const neap_heap *heap, uint32_t slot) {
+    for (size_t child = 1; child <= ARITY; child++)
+        NEAP_PREFETCH(heap->items + (slot * ARITY + child) * ARITY + 1);
+}
+
 static void sift_down(neap_heap *heap, uint32_t slot, neap_heap_item item) {
     while (slot * ARITY + 1 < heap->count) {
+        fetch_below(heap, slot);
         uint32_t child = least_child(heap, slot);
         if (!before(&heap->items[child], &item)) break;
         put(heap, slot, &heap->items[child]);
@@ -201,14 +208,25 @@ int64_t neap_heap_due(const neap_heap *heap) {
     return heap->count ? heap->items[0].deadline_ns : NEAP_NEVER_NS;
 }
 
-neap_timer *neap_heap_expire(neap_heap *heap, int64_t now_ns) {
-    if (heap->count == 0 || heap->items[0].deadline_ns > now_ns) return NULL;
-    neap_timer *timer = heap->timers[heap->items[0].id];
-    NEAP_PREFETCH(timer); // it comes while the hole is being closed
-    close_hole(heap, 0);
-    assert(timer->armed);
-    timer->armed = false;
-    return timer;
+static bool is_due(const neap_heap *heap, int64_t now_ns) {
+    return heap->count > 0 && heap->items[0].deadline_ns <= now_ns;
+}
+
+// Taken out first, touched then: each is on its way while the holes of those
+// behind it are being closed.
+uint32_t neap_heap_expire(neap_heap *heap, int64_t now_ns, neap_timer **due,
+                          uint32_t max) {
+    uint32_t count = 0;
+    for (; count < max && is_due(heap, now_ns); count++) {
+        due[count] = heap->timers[heap->items[0].id];
+        NEAP_PREFETCH(due[count]);
+        close_hole(heap, 0);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        assert(due[i]->armed);
+        due[i]->armed = false;
+    }
+    return count;
 }
 
 bool neap_heap_check(const neap_heap *heap) {

@@ -64,8 +64,10 @@ void neap_heap_disarm(neap_heap *heap, neap_timer *timer);
 // The earliest deadline, NEAP_NEVER_NS where nothing is armed.
 int64_t neap_heap_due(const neap_heap *heap);
 
-// Disarms and returns the next timer whose deadline is not after now, or NULL.
-neap_timer *neap_heap_expire(neap_heap *heap, int64_t now_ns);
+// Disarms the timers whose deadline is not after now, at most `max`, and puts
+// them into `due` in the order in which they are due: how many.
+uint32_t neap_heap_expire(neap_heap *heap, int64_t now_ns, neap_timer **due,
+                          uint32_t max);
 
 // For asserts and tests: the invariant holds.
 bool neap_heap_check(const neap_heap *heap);
