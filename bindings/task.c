@@ -269,14 +269,39 @@ void neapL_task_end(neap_runtime *rt, neapL_task *task) {
     neapL_thread_give(rt, co, row, reuse);
 }
 
-// The coroutine of the task after next, of which the core has fetched as much
-// as it knows: with 10^5 sleepers each would be waited for.
-static void expect_next(const neap_runtime *rt) {
-    neap_link *link = rt->loop.pass.next->next;
-    neap_task *next = NEAP_OWNER(link, neap_task, link);
-    if (link == &rt->loop.pass || next->kind != NEAPL_TASK) return;
-    const char *co = (const char *)NEAPL_CORE_TASK(next)->co;
-    for (int line = 0; line < 4; line++) NEAP_PREFETCH(co + line * 64);
+// ---- what will be touched: with 10^5 sleepers each line would be waited for
+
+enum { LINE = 64, THREAD_LINES = 9, CALL_LINES = 3 };
+
+// The task in the pass that stands there, if it may have gone cold.
+static const neapL_task *cold_task(const neap_runtime *rt, neap_link *link) {
+    const neap_task *core = NEAP_OWNER(link, neap_task, link);
+    if (link == &rt->loop.pass || core->kind != NEAPL_TASK) return NULL;
+    const neapL_task *task = NEAPL_CORE_TASK(core);
+    return task->future.doing == NEAPL_YIELD ? NULL : task;
+}
+
+// The records of its calls, the innermost first; they were made together.
+static void fetch_calls(const neapL_task *task) {
+    lua_Debug ar;
+    if (!lua_getstack(task->co, 0, &ar)) return;
+    const char *call = (const char *)ar.i_ci;
+    for (int i = 0; i < CALL_LINES; i++) NEAP_PREFETCH(call - i * LINE);
+}
+
+// Its coroutine, and what was made after that: the stack.
+static void fetch_thread(const neapL_task *task) {
+    const char *co = (const char *)task->co;
+    for (int i = 0; i < THREAD_LINES; i++) NEAP_PREFETCH(co + i * LINE);
+}
+
+// The core has fetched what it knows of a task; here it is taken on, one step
+// for the next task and one for the one behind it.
+NEAPL_SELDOM
+static void fetch_ahead(const neap_runtime *rt, const neapL_task *next) {
+    fetch_calls(next);
+    next = cold_task(rt, next->core.link.next);
+    if (next) fetch_thread(next);
 }
 
 // What the slice sets stays until the next one, or until the turn ends: most
@@ -289,7 +314,8 @@ void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
     rt->running = rt->waitable = co;
     rt->quick = 0;
     if (rt->interruption.pending) neapL_interrupt_running(rt);
-    expect_next(rt);
+    const neapL_task *next = cold_task(rt, rt->loop.pass.next);
+    if (next) fetch_ahead(rt, next);
     lua_resume(co, rt->turner, nargs, &rt->results);
 }
 
