@@ -278,10 +278,11 @@ static const neapL_task *cold_task(const neap_runtime *rt, neap_link *link) {
     const neap_task *core = NEAP_OWNER(link, neap_task, link);
     if (link == &rt->loop.pass || core->kind != NEAPL_TASK) return NULL;
     const neapL_task *task = NEAPL_CORE_TASK(core);
-    return task->future.doing == NEAPL_YIELD ? NULL : task;
+    return task->future.doing <= NEAPL_YIELD ? NULL : task; // or has not begun
 }
 
-// The records of its calls, the innermost first; they were made together.
+// The records of its calls, the innermost first; they were made together. i_ci
+// is Lua's own business: nothing but this hint depends on it.
 static void fetch_calls(const neapL_task *task) {
     lua_Debug ar;
     if (!lua_getstack(task->co, 0, &ar)) return;
