@@ -302,15 +302,9 @@ static const luaL_Reg handle_methods[] = {
 const neapL_type neapL_handle_type = {"neap.Handle", sizeof(neapL_handle),
                                       handle_methods, handle_meta};
 
-static void add_done(lua_State *L, neap_runtime *rt, const neapL_type *type) {
-    static const luaL_Reg methods[] = {{"on_done", future_on_done},
-                                       {"remove_done", future_remove_done},
-                                       {NULL, NULL}};
-    luaL_getmetatable(L, type->name);
-    lua_getfield(L, -1, "__index");
-    neapL_addfuncs(L, rt, methods);
-    lua_pop(L, 2);
-}
+static const luaL_Reg done_methods[] = {{"on_done", future_on_done},
+                                        {"remove_done", future_remove_done},
+                                        {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"call_soon", call_soon},
                                      {"call_later", call_later},
@@ -319,7 +313,7 @@ static const luaL_Reg functions[] = {{"call_soon", call_soon},
 
 void neapL_open_callback(lua_State *L, neap_runtime *rt) {
     neapL_newtype(L, rt, &neapL_handle_type);
-    add_done(L, rt, &neapL_task_type);
-    add_done(L, rt, &neapL_future_type);
+    neapL_addmethods(L, rt, &neapL_task_type, done_methods);
+    neapL_addmethods(L, rt, &neapL_future_type, done_methods);
     neapL_addfuncs(L, rt, functions);
 }

@@ -102,11 +102,18 @@ static void tell_hosts(const neapL_future *future) {
     }
 }
 
+static void empty_group(neap_scope *scope) {
+    neapL_group *group = NEAP_OWNER(scope, neapL_group, scope);
+    group->live = group->daemons = 0;
+    group->main = NULL;
+}
+
 // They are dropped as they stand; only hosts are told.
 static void drop_tasks(neapL_group *group) {
     neap_scope *root = &group->scope, *scope = root;
     while ((scope = neap_scope_next(root, scope, false))) {
         neapL_task *task = neapL_task_of(scope);
+        if (!task && !scope->shield) empty_group(scope);
         if (!task) continue;
         tell_hosts(&task->future);
         task->future.state = NEAPL_CANCELLED;
@@ -114,8 +121,7 @@ static void drop_tasks(neapL_group *group) {
         group->rt->alive--;
     }
     root->kids = NULL;
-    group->live = group->daemons = 0;
-    group->main = NULL;
+    empty_group(root);
 }
 
 // Each round ends some of them, or there is no memory even for that.
@@ -195,7 +201,7 @@ static void close_fds(neap_loop *loop) {
         bool settled;
         if (!fd) continue;
         int number = neap_fd_close(fd, &settled);
-        if (fd->kind != NEAP_FD_BORROWED) neap_sys_close(number);
+        if (fd->kind != NEAP_FD_BORROWED && number >= 0) neap_sys_close(number);
     }
 }
 

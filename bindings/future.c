@@ -316,19 +316,13 @@ static const luaL_Reg common_methods[] = {
 const neapL_type neapL_future_type = {"neap.Future", sizeof(neapL_future),
                                       future_methods, future_meta};
 
-static void add_common(lua_State *L, neap_runtime *rt, const neapL_type *type) {
-    luaL_getmetatable(L, type->name);
-    lua_getfield(L, -1, "__index");
-    neapL_addfuncs(L, rt, common_methods);
-    lua_pop(L, 2);
-}
-
 static const luaL_Reg functions[] = {
     {"Future", future_new}, {"await", neapL_await}, {NULL, NULL}};
 
 void neapL_open_future(lua_State *L, neap_runtime *rt) {
     neapL_newtype(L, rt, &neapL_future_type);
-    add_common(L, rt, &neapL_future_type);
-    add_common(L, rt, &neapL_task_type); // made before, by neapL_open_task
+    neapL_addmethods(L, rt, &neapL_future_type, common_methods);
+    neapL_addmethods(L, rt, &neapL_task_type,
+                     common_methods); // made before, by neapL_open_task
     neapL_addfuncs(L, rt, functions);
 }

@@ -80,9 +80,8 @@ static int gathering_close(lua_State *L) {
     return 0;
 }
 
-static const luaL_Reg gathering_meta[] = {{"__close", gathering_close},
-                                          {"__gc", gathering_close},
-                                          {NULL, NULL}};
+static const luaL_Reg gathering_meta[] = {
+    {"__close", gathering_close}, {"__gc", gathering_close}, {NULL, NULL}};
 static const luaL_Reg gathering_methods[] = {{NULL, NULL}};
 static const neapL_type gathering_type = {"neap.gathering", 0,
                                           gathering_methods, gathering_meta};
@@ -92,8 +91,10 @@ static neapL_gathering *gather_up(lua_State *L, int first, int count) {
     neap_runtime *rt = neapL_rt(L);
     size_t size = (size_t)count * sizeof(neapL_watch);
     neapL_gathering *gathering =
-        lua_newuserdatauv(L, sizeof *gathering + size, 0);
+        lua_newuserdatauv(L, sizeof *gathering + size, 1);
     *gathering = (neapL_gathering){.type = &gathering_type, .first_failed = -1};
+    lua_pushthread(L); // __gc still finds the futures, which stand on its stack
+    lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, gathering_type.name);
     lua_toclose(L, -1);
     gathering->count = gathering->left = count;

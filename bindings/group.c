@@ -80,7 +80,8 @@ void neapL_group_abandon(lua_State *L, neap_scope *scope) {
     }
     neapL_group *group = NEAP_OWNER(scope, neapL_group, scope);
     neap_list_init(&group->line); // its owner stood there
-    group->cover.parent = NULL;
+    if (group->cover.parent) neap_scope_close(&group->cover);
+    if (group->live > 0) neapL_end_group(group); // no memory to wait for them
     neapL_group_close(L, group);
 }
 

@@ -68,6 +68,10 @@ void neapL_checknames(lua_State *L, int index, const char *known);
 // Makes the metatable of a type. [-0, +0, m]
 void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type);
 
+// Adds methods to a type that has been made. [-0, +0, m]
+void neapL_addmethods(lua_State *L, neap_runtime *rt, const neapL_type *type,
+                      const luaL_Reg *methods);
+
 // Adds functions, each with the runtime as upvalue, to the table on top.
 void neapL_addfuncs(lua_State *L, neap_runtime *rt, const luaL_Reg *funcs);
 
@@ -122,11 +126,11 @@ typedef struct neapL_threads {
 typedef struct neapL_interruption {
     volatile sig_atomic_t pending; // not taken up yet
     atomic_bool remote;            // the same, from another thread
-    bool heard; // it came when main had ended: neap_run fails with it
-    pthread_t thread;              // the runtime's
-    lua_State *hooked;             // where our hook is set; NULL: nowhere
-    lua_Hook hook;                 // what was set there before,
-    int mask, count;               // with what
+    bool heard;        // it came when main had ended: neap_run fails with it
+    pthread_t thread;  // the runtime's
+    lua_State *hooked; // where our hook is set; NULL: nowhere
+    lua_Hook hook;     // what was set there before,
+    int mask, count;   // with what
 } neapL_interruption;
 
 // A resume that is under way: a link of the chain from the innermost out.

@@ -64,3 +64,11 @@ void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type) {
     lua_setfield(L, -2, "__metatable");
     lua_rawsetp(L, LUA_REGISTRYINDEX, type);
 }
+
+void neapL_addmethods(lua_State *L, neap_runtime *rt, const neapL_type *type,
+                      const luaL_Reg *methods) {
+    luaL_getmetatable(L, type->name);
+    lua_getfield(L, -1, "__index");
+    neapL_addfuncs(L, rt, methods);
+    lua_pop(L, 2);
+}

@@ -9,6 +9,8 @@
 // Two statuses differ from those of `lua`: 130 after an interrupt, and 1 where
 // stdin, run without being asked for, fails.
 #define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdio.h>
@@ -113,9 +115,25 @@ static bool run_all(command *c, const options *o) {
     return !idle || run(c, chunk_file(neap_state(c->rt), NULL));
 }
 
+// Where a standard stream was closed by whoever started us, something stands
+// that fails as nothing would: a socket of the script with the number 2 would
+// have the reports sent through it.
+static bool hold_standard_fds(void) {
+    static const int useless[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", useless[fd]) != fd)
+            return false;
+    return true;
+}
+
 static int play(command *c, const options *o) {
-    if (!state_open(c, o)) {
-        report_failure(c, "cannot open the runtime: not enough memory");
+    errno = 0;
+    if (!hold_standard_fds() || !state_open(c, o)) {
+        bool unknown = errno == 0 || errno == ENOMEM;
+        char words[128];
+        snprintf(words, sizeof words, "cannot open the runtime: %s",
+                 unknown ? "not enough memory" : strerror(errno));
+        report_failure(c, words);
         neap_close(c->rt);
         return COMMAND_FAILED;
     }

@@ -107,8 +107,7 @@ static void compare(const world *w) {
 
 static void drain(world *w) {
     for (size_t i = 0; i < w->count; i++)
-        assert_ptr_equal(expire_one(&w->heap, DEADLINES),
-                         w->model[i].timer);
+        assert_ptr_equal(expire_one(&w->heap, DEADLINES), w->model[i].timer);
     assert_null(expire_one(&w->heap, INT64_MAX));
     w->count = 0;
 }

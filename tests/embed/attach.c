@@ -35,8 +35,8 @@ static void attach_twice(void) {
               "package.loaded.neap = nil\n"
               "assert(require 'neap' == neap)\n"
               "collectgarbage() collectgarbage()\n"
-              "assert(neap.run(function(x) neap.sleep(0.001) return x end, 42)\n"
-              "  == 42)");
+              "local function main(x) neap.sleep(0.001) return x end\n"
+              "assert(neap.run(main, 42) == 42)");
     CHECK(neap_attach(L, NULL) == rt);
     CHECK(neap_dostring(rt, "neap.sleep(0.001)", "=string") == 0);
     CHECK(lua_gettop(L) == 0);

@@ -9,22 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                      \
-    do {                                                                      \
-        if (condition) break;                                                 \
-        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__,            \
-                #condition);                                                  \
-        exit(1);                                                              \
+#define CHECK(condition)                                           \
+    do {                                                           \
+        if (condition) break;                                      \
+        fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, \
+                #condition);                                       \
+        exit(1);                                                   \
     } while (0)
 
 // The text holds these words.
-#define CHECK_WORDS(text, words)                                              \
-    do {                                                                      \
-        const char *text_ = (text);                                           \
-        if (text_ && strstr(text_, words)) break;                             \
-        fprintf(stderr, "%s:%d: \"%s\" is not in \"%s\"\n", __FILE__,         \
-                __LINE__, words, text_ ? text_ : "(null)");                   \
-        exit(1);                                                              \
+#define CHECK_WORDS(text, words)                                      \
+    do {                                                              \
+        const char *text_ = (text);                                   \
+        if (text_ && strstr(text_, words)) break;                     \
+        fprintf(stderr, "%s:%d: \"%s\" is not in \"%s\"\n", __FILE__, \
+                __LINE__, words, text_ ? text_ : "(null)");           \
+        exit(1);                                                      \
     } while (0)
 
 #endif

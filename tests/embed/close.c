@@ -73,16 +73,20 @@ static void spawn(neap_runtime *rt, const char *code, int *told) {
 static void clean_up(void) {
     neap_runtime *rt = open(0);
     int told = 0;
-    spawn(rt, "local _ <close> = setmetatable({}, {__close = function(_, e)\n"
-              "  assert(neap.is_cancelled(e), e)\n"
-              "  assert(e.reason == 'the runtime is closing')\n"
-              "  note 'c' end})\n"
-              "neap.sleep(1000)", &told);
-    spawn(rt, "pcall(neap.sleep, 1000)\n"
-              "note 'a'\n"
-              "assert(not pcall(neap.sleep, 1000))\n"
-              "neap.spawn(function() note 'X'; neap.sleep(1000) end)\n"
-              "note 'b'", &told);
+    spawn(rt,
+          "local _ <close> = setmetatable({}, {__close = function(_, e)\n"
+          "  assert(neap.is_cancelled(e), e)\n"
+          "  assert(e.reason == 'the runtime is closing')\n"
+          "  note 'c' end})\n"
+          "neap.sleep(1000)",
+          &told);
+    spawn(rt,
+          "pcall(neap.sleep, 1000)\n"
+          "note 'a'\n"
+          "assert(not pcall(neap.sleep, 1000))\n"
+          "neap.spawn(function() note 'X'; neap.sleep(1000) end)\n"
+          "note 'b'",
+          &told);
     do_lua(rt, "neap.spawn({daemon = true}, function()\n"
                "  local q <close> = setmetatable({}, {__close = function()\n"
                "    note 'd' end})\n"
@@ -126,8 +130,10 @@ static void tell_all(void) {
     neap_runtime *rt = open(100 * ms);
     int told = 0;
     for (int i = 0; i < 1000; i++)
-        spawn(rt, i % 2 ? "neap.sleep(1000)"
-                        : "while true do pcall(neap.sleep, 1000) end", &told);
+        spawn(rt,
+              i % 2 ? "neap.sleep(1000)"
+                    : "while true do pcall(neap.sleep, 1000) end",
+              &told);
     for (int i = 0; i < 10; i++) CHECK(neap_turn(rt, 0) == 1);
     CHECK(told == 0);
     neap_close(rt);
@@ -238,11 +244,11 @@ static void stay_open_inside(void) {
     CHECK(neap_spawn(here, 0, close_in_done, NULL) == 0);
     CHECK(neap_run(here) == 0 && refusals == 7);
     CHECK(luaL_dostring(L, "setmetatable({}, {__gc = close})") == LUA_OK);
-    CHECK(luaL_loadstring(L, "local neap = require 'neap'\n"
-                             "local _ <close> = setmetatable({}, {\n"
-                             "  __close = close})\n"
-                             "while true do pcall(neap.sleep, 1) end") ==
-          LUA_OK);
+    CHECK(luaL_loadstring(L,
+                          "local neap = require 'neap'\n"
+                          "local _ <close> = setmetatable({}, {\n"
+                          "  __close = close})\n"
+                          "while true do pcall(neap.sleep, 1) end") == LUA_OK);
     CHECK(neap_spawn(here, 0, close_in_done, NULL) == 0);
     CHECK(neap_turn(here, 0) == 1);
     neap_close(here); // inside: a report, __close, done and __gc

@@ -47,7 +47,8 @@ static int exec_child(lua_State *L) {
         execl("/bin/sh", "sh", "-c",
               "for fd in 3 4 5 6 7 8 9; do\n"
               "  if { true >&$fd; } 2> /dev/null; then exit 1; fi\n"
-              "done", (char *)NULL);
+              "done",
+              (char *)NULL);
         _exit(2);
     }
     CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));

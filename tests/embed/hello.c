@@ -5,14 +5,13 @@
 #include <neap.h>
 #include <stdio.h>
 
-static const char script[] =
-    "local neap = require 'neap'\n"
-    "local function greet(name, seconds)\n"
-    "  neap.sleep(seconds)\n"
-    "  print('hello, ' .. name)\n"
-    "end\n"
-    "neap.spawn(greet, 'world', 0.02)\n"
-    "greet('neap', 0.01)\n";
+static const char script[] = "local neap = require 'neap'\n"
+                             "local function greet(name, seconds)\n"
+                             "  neap.sleep(seconds)\n"
+                             "  print('hello, ' .. name)\n"
+                             "end\n"
+                             "neap.spawn(greet, 'world', 0.02)\n"
+                             "greet('neap', 0.01)\n";
 
 int main(void) {
     neap_runtime *rt = neap_open(NULL);

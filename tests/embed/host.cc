@@ -26,7 +26,7 @@ namespace {
 // ---- the class
 
 class Runtime {
-public:
+  public:
     using Function = std::function<double(double)>;
     using Done = std::function<void(const std::string *error, double result)>;
 
@@ -80,7 +80,7 @@ public:
 
     const std::vector<std::string> &reports() const { return reports_; }
 
-private:
+  private:
     // A function that failed leaves its words here, where the jump that raises
     // them passes over nothing that would have to be destroyed.
     static int call(lua_State *L) {
@@ -197,14 +197,16 @@ void spawn_tasks(Runtime &runtime) {
 void post_from_threads(Runtime &runtime) {
     std::vector<std::thread> threads;
     int posts = 0, left = 4;
+    auto count = [&] { posts++; };
+    auto let_go = [&] {
+        if (--left == 0) runtime.hold(-1);
+    };
     runtime.hold(1);
     for (int i = 0; i < 4; i++)
         threads.emplace_back([&] {
             for (int n = 0; n < 1000; n++)
-                check(runtime.post([&] { posts++; }), "the post");
-            check(runtime.post([&] {
-                if (--left == 0) runtime.hold(-1);
-            }), "the last post");
+                check(runtime.post(count), "the post");
+            check(runtime.post(let_go), "the last post");
         });
     runtime.run();
     for (auto &thread : threads) thread.join();

@@ -28,10 +28,10 @@ static int interrupt(lua_State *L) {
 }
 
 // Each is interrupted once, and says in `cleaned` that its clean-up ran.
-#define CLEAN_UP                                                              \
-    "local neap = require 'neap'\n"                                           \
-    "cleaned = false\n"                                                       \
-    "local _ <close> = setmetatable({}, {__close = function(_, e)\n"          \
+#define CLEAN_UP                                                     \
+    "local neap = require 'neap'\n"                                  \
+    "cleaned = false\n"                                              \
+    "local _ <close> = setmetatable({}, {__close = function(_, e)\n" \
     "  cleaned = neap.is_cancelled(e) and e.reason end})\n"
 
 static const char *const busy[] = {
@@ -146,8 +146,9 @@ static void stop_the_rest(void) {
     CHECK(neap_run(rt) == 0); // that was that
     lua_pushstring(L, rest);
     lua_setglobal(L, "rest");
-    CHECK(neap_dostring(rt, "load(rest)()\n"
-                            "require 'neap'.call_later(0.001, interrupt)",
+    CHECK(neap_dostring(rt,
+                        "load(rest)()\n"
+                        "require 'neap'.call_later(0.001, interrupt)",
                         "=rest") == -1);
     CHECK(strcmp(neap_error(rt), "interrupted") == 0);
     CHECK(luaL_dostring(L, "assert(stopped == 3)") == LUA_OK);
@@ -184,8 +185,7 @@ static void keep_the_hook(void) {
 }
 
 int main(void) {
-    struct sigaction action = {.sa_handler = on_signal,
-                               .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     rt = neap_open(NULL);
     CHECK(rt);

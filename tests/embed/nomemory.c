@@ -45,7 +45,7 @@ static const char script[] =
     "local a, b = neap.socketpair()\n"
     "neap.spawn(function() b:send('x'); b:close() end)\n"
     "local task = neap.spawn(a.recv, a)\n"
-    "task:await() future:await() queue:get()\n"
+    "neap.gather(task, future, function() return queue:get() end)\n"
     "coroutine.wrap(function() neap.sleep(0) end)()\n"
     "error('done', 0)\n";
 
@@ -90,8 +90,10 @@ static void live(neap_runtime *rt) {
     neap_run(rt);
     CHECK(tasks.told == tasks.spawned);
     spawn(rt, "require 'neap'.sleep(...)", &tasks);
-    spawn(rt, "repeat local _, e = pcall(require'neap'.sleep, ...)\n"
-              "until e == 'not enough memory'", &tasks); // heeds no cancel
+    spawn(rt,
+          "repeat local _, e = pcall(require'neap'.sleep, ...)\n"
+          "until e == 'not enough memory'",
+          &tasks); // heeds no cancel
     neap_turn(rt, 0);
     CHECK(lua_gettop(neap_state(rt)) == 0);
     neap_close(rt);

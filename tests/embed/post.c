@@ -89,8 +89,7 @@ static void post_again(void *arg) {
 // P5. Posts that post go on for ever; tasks and their timers have their turns,
 // and so have the posts of others.
 static void share_time(void) {
-    for (int i = 0; i < 100; i++)
-        CHECK(neap_post(rt, post_again, NULL) == 0);
+    for (int i = 0; i < 100; i++) CHECK(neap_post(rt, post_again, NULL) == 0);
     start();
     CHECK(neap_dostring(rt,
                         "local neap = require 'neap'\n"

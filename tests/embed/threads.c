@@ -17,8 +17,8 @@ enum { ROUNDS = 1000 };
 typedef struct side {
     neap_runtime *rt;
     struct side *other;
-    lua_Integer number; // what the other side sent last
-    lua_Integer sum;    // of all that came
+    lua_Integer number;      // what the other side sent last
+    lua_Integer sum;         // of all that came
     pthread_barrier_t *open; // both have opened; both are through
 } side;
 

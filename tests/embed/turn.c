@@ -41,7 +41,7 @@ static void do_nothing(neap_runtime *rt) {
 
 static void sleep_in_turns(neap_runtime *rt) {
     int64_t start_ns = now_ns();
-    call(rt, "nap"); // 20 ms
+    call(rt, "nap");             // 20 ms
     CHECK(neap_due_ns(rt) == 0); // a task is ready
     int left = neap_turn(rt, 0); // it ran, and sleeps now
     int64_t due_ns = neap_due_ns(rt);

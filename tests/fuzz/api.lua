@@ -824,8 +824,8 @@ for seed = first, first + count - 1 do
     end
     if not hash then
         print(("seed %d: %s"):format(seed, why))
-        os.exit(1)
+        os.exit(1, true)
     end
 end
 print(("%d programs from seed %d: all well"):format(count, first))
-os.exit(0)
+os.exit(0, true)

@@ -5,9 +5,7 @@
 #include <lua.h>
 
 // yield(...): as a C function that yields for a scheduler of its own.
-static int foreign_yield(lua_State *L) {
-    return lua_yield(L, lua_gettop(L));
-}
+static int foreign_yield(lua_State *L) { return lua_yield(L, lua_gettop(L)); }
 
 // call(fn, ...): calls it unprotected in a coroutine that nobody resumed.
 static int foreign_call(lua_State *L) {
