@@ -57,15 +57,9 @@ static void take_stored(lua_State *L, neapL_queue *queue) {
     neapL_ring_pop(L, QUEUE, &queue->ring);
 }
 
-// The coroutine in which the first of a line waits.
-static lua_State *first_of(const neap_list *line) {
-    return neapL_waits_in(NEAPL_CORE_TASK(neap_task_first(line)));
-}
-
 // Gives the item at ITEM to the getter that waits first.
 static void hand_over(lua_State *L, neapL_queue *queue) {
-    lua_State *getter = first_of(&queue->getters);
-    assert(neapL_is_waiting(getter));
+    lua_State *getter = neapL_first_of(&queue->getters);
     lua_pushvalue(L, ITEM);
     lua_xmove(L, getter, 1);
     lua_replace(getter, ITEM);
@@ -74,8 +68,7 @@ static void hand_over(lua_State *L, neapL_queue *queue) {
 
 // Takes the item of the putter that waits first, which is then done.
 static void take_over(lua_State *L, neapL_queue *queue) {
-    lua_State *putter = first_of(&queue->putters);
-    assert(neapL_is_waiting(putter));
+    lua_State *putter = neapL_first_of(&queue->putters);
     lua_pushvalue(putter, ITEM);
     lua_xmove(putter, L, 1);
     neap_task_wake_first(&queue->putters, NEAP_WAKE_READY);
@@ -300,15 +293,6 @@ static int queue_len(lua_State *L) {
     return 1;
 }
 
-// Adds ", 2 getters waiting" to the string on top.
-static void add_line(lua_State *L, const neap_list *line, const char *who) {
-    int count = 0;
-    for (neap_link *at = line->next; at != line; at = at->next) count++;
-    if (count == 0) return;
-    lua_pushfstring(L, ", %d %s%s waiting", count, who, count > 1 ? "s" : "");
-    lua_concat(L, 2);
-}
-
 // "<Queue 3/100 items, 2 joiners waiting, closed>"
 static int queue_tostring(lua_State *L) {
     neapL_queue *queue = check_queue(L);
@@ -318,9 +302,9 @@ static int queue_tostring(lua_State *L) {
     else lua_pushliteral(L, "");
     lua_pushliteral(L, " items");
     lua_concat(L, 3);
-    add_line(L, &queue->getters, "getter");
-    add_line(L, &queue->putters, "putter");
-    add_line(L, &queue->joiners, "joiner");
+    neapL_add_line(L, &queue->getters, "getter");
+    neapL_add_line(L, &queue->putters, "putter");
+    neapL_add_line(L, &queue->joiners, "joiner");
     lua_pushstring(L, queue->closed ? ", closed>" : ">");
     lua_concat(L, 2);
     return 1;
