@@ -106,18 +106,21 @@ function Handle:cancelled() end
 
 -- Queue ---------------------------------------------------------------------
 
----Values from task to task, first in, first out.
+---Values from task to task: first in, first out; or the newest first
+---(LifoQueue); or the least priority first (PriorityQueue).
 ---@class neap.Queue
 ---@operator len: integer
 local Queue = {}
 
 ---Puts a value in (waits for room). Raises QueueClosed.
 ---@param value any
-function Queue:put(value) end
+---@param priority? number|string  a PriorityQueue's; default: the value itself
+function Queue:put(value, priority) end
 
 ---@param value any
+---@param priority? number|string
 ---@return boolean put  whether there was room
-function Queue:try_put(value) end
+function Queue:try_put(value, priority) end
 
 ---Takes the next value (waits for one); `nil, "closed"` at the end.
 ---@return any value
@@ -399,6 +402,16 @@ function neap.Future() end
 ---@param max? number  room; nil, math.huge: no bound; 0: a rendezvous
 ---@return neap.Queue
 function neap.Queue(max) end
+
+---A queue from which the newest comes out first.
+---@param max? number  as for neap.Queue
+---@return neap.Queue
+function neap.LifoQueue(max) end
+
+---A queue from which the least priority comes out first.
+---@param max? number  as for neap.Queue
+---@return neap.Queue
+function neap.PriorityQueue(max) end
 
 ---@class neap.ConnectOptions
 ---@field nodelay? boolean  default true
