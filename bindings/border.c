@@ -45,6 +45,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_RUN] = "running a main function",
     [NEAPL_REQUIRE] = "requiring a module",
     [NEAPL_FOREVER] = "running forever",
+    [NEAPL_EVENT] = "waiting for an event",
     [NEAPL_EXIT] = "exiting",
 };
 

@@ -150,6 +150,24 @@ function Queue:join() end
 ---@return integer count  items that can be got
 function Queue:len() end
 
+-- Event ---------------------------------------------------------------------
+
+---Something that happens, and may be waited for.
+---@class neap.Event
+local Event = {}
+
+---Wakes all that wait.
+function Event:set() end
+
+---From now on one waits again.
+function Event:clear() end
+
+---@return boolean
+function Event:is_set() end
+
+---Returns when it is set (waits).
+function Event:wait() end
+
 -- Socket --------------------------------------------------------------------
 
 ---A stream of bytes, or a listener. May be a `<close>` variable.
@@ -412,6 +430,10 @@ function neap.LifoQueue(max) end
 ---@param max? number  as for neap.Queue
 ---@return neap.Queue
 function neap.PriorityQueue(max) end
+
+---An Event that is not set.
+---@return neap.Event
+function neap.Event() end
 
 ---@class neap.ConnectOptions
 ---@field nodelay? boolean  default true

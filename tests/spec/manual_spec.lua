@@ -105,6 +105,7 @@ local function samples()
     future = neap.Future(),
     handle = neap.call_soon(math.abs, 1),
     queue = neap.Queue(),
+    event = neap.Event(),
     socket = sock,
     loop = neap.loop(),
     gen = generator.new(neap.yield),
@@ -233,6 +234,7 @@ local calls = {
   ["queue:get"] = function(its) its.queue:get() end,
   ["queue:items"] = function(its) its.queue:items()(its.queue) end,
   ["queue:join"] = function() neap.Queue():join() end,
+  ["event:wait"] = function(its) its.event:wait() end,
   ["socket:accept"] = function(its) its.listener:accept() end,
   ["socket:recv"] = function(its) its.socket:recv() end,
   ["socket:send"] = function(its) its.socket:send "x" end,
@@ -251,12 +253,14 @@ local function ready_things()
     ended = neap.Future(),
     task = neap.spawn(math.abs, 1),
     queue = neap.Queue(),
+    event = neap.Event(),
     socket = a,
     peer = b,
     listener = assert(neap.listen("127.0.0.1", 0)),
   }
   its.ended:set_result()
   its.queue:put "item"
+  its.event:set()
   neap.yield()
   return its
 end
