@@ -46,6 +46,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_REQUIRE] = "requiring a module",
     [NEAPL_FOREVER] = "running forever",
     [NEAPL_EVENT] = "waiting for an event",
+    [NEAPL_LOCK] = "acquiring a lock",
     [NEAPL_EXIT] = "exiting",
 };
 

@@ -101,6 +101,7 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_REQUIRE,
     NEAPL_FOREVER,
     NEAPL_EVENT,
+    NEAPL_LOCK,
     NEAPL_EXIT,
     NEAPL_DOING_COUNT
 } neapL_doing;
@@ -345,6 +346,7 @@ void neapL_open_gather(lua_State *L, neap_runtime *rt);
 void neapL_open_loop(lua_State *L, neap_runtime *rt);
 void neapL_open_queue(lua_State *L, neap_runtime *rt);
 void neapL_open_event(lua_State *L, neap_runtime *rt);
+void neapL_open_lock(lua_State *L, neap_runtime *rt);
 void neapL_open_socket(lua_State *L, neap_runtime *rt);
 void neapL_open_listen(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);

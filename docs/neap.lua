@@ -150,7 +150,7 @@ function Queue:join() end
 ---@return integer count  items that can be got
 function Queue:len() end
 
--- Event ---------------------------------------------------------------------
+-- Event, Lock ---------------------------------------------------------------
 
 ---Something that happens, and may be waited for.
 ---@class neap.Event
@@ -167,6 +167,27 @@ function Event:is_set() end
 
 ---Returns when it is set (waits).
 function Event:wait() end
+
+---One task at a time. May be a `<close>` variable.
+---@class neap.Lock
+local Lock = {}
+
+---Waits until this task holds it: `local _ <close> = lock:acquire()` (waits).
+---@return neap.Lock
+function Lock:acquire() end
+
+---Hands it to who waits longest.
+function Lock:release() end
+
+---Whether somebody holds it.
+---@return boolean
+function Lock:locked() end
+
+---Calls `fn(...)` while this task holds it: its results (waits).
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+function Lock:with(fn, ...) end
 
 -- Socket --------------------------------------------------------------------
 
@@ -434,6 +455,10 @@ function neap.PriorityQueue(max) end
 ---An Event that is not set.
 ---@return neap.Event
 function neap.Event() end
+
+---A Lock that nobody holds.
+---@return neap.Lock
+function neap.Lock() end
 
 ---@class neap.ConnectOptions
 ---@field nodelay? boolean  default true
