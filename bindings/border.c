@@ -47,6 +47,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_FOREVER] = "running forever",
     [NEAPL_EVENT] = "waiting for an event",
     [NEAPL_LOCK] = "acquiring a lock",
+    [NEAPL_SEMAPHORE] = "acquiring a semaphore",
     [NEAPL_EXIT] = "exiting",
 };
 

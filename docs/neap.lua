@@ -150,7 +150,7 @@ function Queue:join() end
 ---@return integer count  items that can be got
 function Queue:len() end
 
--- Event, Lock ---------------------------------------------------------------
+-- Event, Lock, Semaphore ----------------------------------------------------
 
 ---Something that happens, and may be waited for.
 ---@class neap.Event
@@ -188,6 +188,29 @@ function Lock:locked() end
 ---@param ... any
 ---@return any ...
 function Lock:with(fn, ...) end
+
+---A number of permits. May be a `<close>` variable, for one of them.
+---@class neap.Semaphore
+local Semaphore = {}
+
+---Takes permits: `local _ <close> = semaphore:acquire(n)` (waits).
+---@param n? integer  default: 1
+---@return any permits  to be closed: gives as many back
+function Semaphore:acquire(n) end
+
+---Gives permits back.
+---@param n? integer  default: 1
+function Semaphore:release(n) end
+
+---Whether `acquire` would have to wait.
+---@return boolean
+function Semaphore:locked() end
+
+---Calls `fn(...)` with one permit taken: its results (waits).
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+function Semaphore:with(fn, ...) end
 
 -- Socket --------------------------------------------------------------------
 
@@ -459,6 +482,11 @@ function neap.Event() end
 ---A Lock that nobody holds.
 ---@return neap.Lock
 function neap.Lock() end
+
+---A Semaphore.
+---@param n integer  permits, at least 1
+---@return neap.Semaphore
+function neap.Semaphore(n) end
 
 ---@class neap.ConnectOptions
 ---@field nodelay? boolean  default true
