@@ -48,6 +48,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_EVENT] = "waiting for an event",
     [NEAPL_LOCK] = "acquiring a lock",
     [NEAPL_SEMAPHORE] = "acquiring a semaphore",
+    [NEAPL_CONDITION] = "waiting for a condition",
     [NEAPL_EXIT] = "exiting",
 };
 

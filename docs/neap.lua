@@ -150,7 +150,7 @@ function Queue:join() end
 ---@return integer count  items that can be got
 function Queue:len() end
 
--- Event, Lock, Semaphore ----------------------------------------------------
+-- Event, Lock, Semaphore, Condition -----------------------------------------
 
 ---Something that happens, and may be waited for.
 ---@class neap.Event
@@ -211,6 +211,37 @@ function Semaphore:locked() end
 ---@param ... any
 ---@return any ...
 function Semaphore:with(fn, ...) end
+
+---A lock, and who waits for what it protects to change.
+---@class neap.Condition
+local Condition = {}
+
+---Waits to be notified; the lock is given away meanwhile (waits).
+function Condition:wait() end
+
+---Wakes those who wait longest.
+---@param n? integer  how many; default: 1
+function Condition:notify(n) end
+
+---Wakes all that wait.
+function Condition:notify_all() end
+
+---Acquires the lock (waits).
+---@return neap.Lock
+function Condition:acquire() end
+
+---Releases the lock.
+function Condition:release() end
+
+---Whether somebody holds the lock.
+---@return boolean
+function Condition:locked() end
+
+---Calls `fn(...)` while this task holds the lock: its results (waits).
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+function Condition:with(fn, ...) end
 
 -- Socket --------------------------------------------------------------------
 
@@ -487,6 +518,11 @@ function neap.Lock() end
 ---@param n integer  permits, at least 1
 ---@return neap.Semaphore
 function neap.Semaphore(n) end
+
+---A Condition.
+---@param lock? neap.Lock  default: one of its own
+---@return neap.Condition
+function neap.Condition(lock) end
 
 ---@class neap.ConnectOptions
 ---@field nodelay? boolean  default true
