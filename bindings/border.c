@@ -49,6 +49,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_LOCK] = "acquiring a lock",
     [NEAPL_SEMAPHORE] = "acquiring a semaphore",
     [NEAPL_CONDITION] = "waiting for a condition",
+    [NEAPL_BARRIER] = "waiting at a barrier",
     [NEAPL_EXIT] = "exiting",
 };
 

@@ -107,6 +107,7 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_LOCK,
     NEAPL_SEMAPHORE,
     NEAPL_CONDITION,
+    NEAPL_BARRIER,
     NEAPL_EXIT,
     NEAPL_DOING_COUNT
 } neapL_doing;
@@ -354,6 +355,7 @@ void neapL_open_event(lua_State *L, neap_runtime *rt);
 void neapL_open_lock(lua_State *L, neap_runtime *rt);
 void neapL_open_semaphore(lua_State *L, neap_runtime *rt);
 void neapL_open_condition(lua_State *L, neap_runtime *rt);
+void neapL_open_barrier(lua_State *L, neap_runtime *rt);
 void neapL_open_socket(lua_State *L, neap_runtime *rt);
 void neapL_open_listen(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);

@@ -150,7 +150,7 @@ function Queue:join() end
 ---@return integer count  items that can be got
 function Queue:len() end
 
--- Event, Lock, Semaphore, Condition -----------------------------------------
+-- Event, Lock, Semaphore, Condition, Barrier --------------------------------
 
 ---Something that happens, and may be waited for.
 ---@class neap.Event
@@ -242,6 +242,14 @@ function Condition:locked() end
 ---@param ... any
 ---@return any ...
 function Condition:with(fn, ...) end
+
+---Tasks that wait for each other, so many at a time.
+---@class neap.Barrier
+local Barrier = {}
+
+---Waits until all have come (waits).
+---@return integer number  1 to n, in the order of arrival
+function Barrier:wait() end
 
 -- Socket --------------------------------------------------------------------
 
@@ -523,6 +531,11 @@ function neap.Semaphore(n) end
 ---@param lock? neap.Lock  default: one of its own
 ---@return neap.Condition
 function neap.Condition(lock) end
+
+---A Barrier.
+---@param n integer  how many go together, at least 1
+---@return neap.Barrier
+function neap.Barrier(n) end
 
 ---@class neap.ConnectOptions
 ---@field nodelay? boolean  default true
