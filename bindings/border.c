@@ -45,6 +45,11 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_RUN] = "running a main function",
     [NEAPL_REQUIRE] = "requiring a module",
     [NEAPL_FOREVER] = "running forever",
+    [NEAPL_EVENT] = "waiting for an event",
+    [NEAPL_LOCK] = "acquiring a lock",
+    [NEAPL_SEMAPHORE] = "acquiring a semaphore",
+    [NEAPL_CONDITION] = "waiting for a condition",
+    [NEAPL_BARRIER] = "waiting at a barrier",
     [NEAPL_EXIT] = "exiting",
 };
 

@@ -67,6 +67,11 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_time(L, rt);
     neapL_open_gather(L, rt);
     neapL_open_queue(L, rt);
+    neapL_open_event(L, rt);
+    neapL_open_lock(L, rt);
+    neapL_open_semaphore(L, rt);
+    neapL_open_condition(L, rt);
+    neapL_open_barrier(L, rt);
     neapL_open_socket(L, rt);
     neapL_open_listen(L, rt);
     neapL_open_loop(L, rt);

@@ -58,6 +58,9 @@ void *neapL_test(lua_State *L, int arg, const neapL_type *type);
 // The same; raises Lua's "bad argument" where it is not.
 void *neapL_check(lua_State *L, int arg, const neapL_type *type);
 
+// The positive integer at `arg`; raises, naming the value, where it is none.
+lua_Integer neapL_checkpositive(lua_State *L, int arg);
+
 // A new, zeroed userdata with its metatable; `values` user values. [-0, +1, m]
 void *neapL_new(lua_State *L, const neapL_type *type, int values);
 
@@ -104,6 +107,11 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_RUN,
     NEAPL_REQUIRE,
     NEAPL_FOREVER,
+    NEAPL_EVENT,
+    NEAPL_LOCK,
+    NEAPL_SEMAPHORE,
+    NEAPL_CONDITION,
+    NEAPL_BARRIER,
     NEAPL_EXIT,
     NEAPL_DOING_COUNT
 } neapL_doing;
@@ -347,6 +355,11 @@ void neapL_open_callback(lua_State *L, neap_runtime *rt);
 void neapL_open_gather(lua_State *L, neap_runtime *rt);
 void neapL_open_loop(lua_State *L, neap_runtime *rt);
 void neapL_open_queue(lua_State *L, neap_runtime *rt);
+void neapL_open_event(lua_State *L, neap_runtime *rt);
+void neapL_open_lock(lua_State *L, neap_runtime *rt);
+void neapL_open_semaphore(lua_State *L, neap_runtime *rt);
+void neapL_open_condition(lua_State *L, neap_runtime *rt);
+void neapL_open_barrier(lua_State *L, neap_runtime *rt);
 void neapL_open_socket(lua_State *L, neap_runtime *rt);
 void neapL_open_listen(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);

@@ -12,21 +12,33 @@
 // Invariant: a getter waits only while there is neither an item nor a putter,
 // a putter only while the queue is full, and neither once it is closed.
 //
-// The order of the items is known to store and take_stored alone.
+// The order of the items is known to store and take_stored alone: the oldest
+// comes out first, or the newest (LifoQueue), or the least (PriorityQueue). In
+// a PriorityQueue the priority of an item stands behind it on the stack.
 #include <assert.h>
 #include <math.h>
 
+#include "bindings/priority.h"
 #include "bindings/ring.h"
 #include "bindings/task.h"
 
 enum { // places on the stack of every call that may wait
     QUEUE = 1,
-    ITEM = 2
+    ITEM = 2,
+    PRIORITY = 3 // of the item; a PriorityQueue's
 };
+
+typedef enum neapL_order { // which of the items comes out first
+    OLDEST,
+    NEWEST,
+    LEAST
+} neapL_order;
 
 typedef struct neapL_queue {
     const neapL_type *type; // &queue_type
-    neapL_ring ring;        // the items
+    neapL_ring ring;        // the items, in order of arrival; or
+    neapL_priority heap;    // the items by priority (LEAST)
+    neapL_order order;      // which of them comes out first
     lua_Integer max;        // room for items; LUA_MAXINTEGER: no bound
     lua_Integer unfinished; // items put and not yet task_done
     neap_list getters;      // who waits for an item
@@ -44,40 +56,43 @@ static neapL_queue *check_queue(lua_State *L) {
 // ---- items
 
 static lua_Integer length(const neapL_queue *queue) {
-    return (lua_Integer)queue->ring.count;
+    return (lua_Integer)(queue->ring.count + queue->heap.count);
 }
 
 // Stores the item at index `item`. [-0, +1, m]
 static void store(lua_State *L, neapL_queue *queue, int item) {
-    neapL_ring_push(L, QUEUE, &queue->ring, item);
+    if (queue->order == LEAST)
+        neapL_priority_push(L, QUEUE, &queue->heap, item);
+    else neapL_ring_push(L, QUEUE, &queue->ring, item);
 }
 
 // The next of the stored items, on top. [-0, +2, -]
 static void take_stored(lua_State *L, neapL_queue *queue) {
-    neapL_ring_pop(L, QUEUE, &queue->ring);
-}
-
-// The coroutine in which the first of a line waits.
-static lua_State *first_of(const neap_list *line) {
-    return neapL_waits_in(NEAPL_CORE_TASK(neap_task_first(line)));
+    if (queue->order == OLDEST) neapL_ring_pop(L, QUEUE, &queue->ring);
+    else if (queue->order == NEWEST)
+        neapL_ring_pop_newest(L, QUEUE, &queue->ring);
+    else neapL_priority_pop(L, QUEUE, &queue->heap);
 }
 
 // Gives the item at ITEM to the getter that waits first.
 static void hand_over(lua_State *L, neapL_queue *queue) {
-    lua_State *getter = first_of(&queue->getters);
-    assert(neapL_is_waiting(getter));
+    lua_State *getter = neapL_first_of(&queue->getters);
     lua_pushvalue(L, ITEM);
     lua_xmove(L, getter, 1);
     lua_replace(getter, ITEM);
     neap_task_wake_first(&queue->getters, NEAP_WAKE_READY);
 }
 
+// Copies what stands at a place of the putter that waits first. [-0, +1, -]
+static void copy_from_putter(lua_State *L, neapL_queue *queue, int place) {
+    lua_State *putter = neapL_first_of(&queue->putters);
+    lua_pushvalue(putter, place);
+    lua_xmove(putter, L, 1);
+}
+
 // Takes the item of the putter that waits first, which is then done.
 static void take_over(lua_State *L, neapL_queue *queue) {
-    lua_State *putter = first_of(&queue->putters);
-    assert(neapL_is_waiting(putter));
-    lua_pushvalue(putter, ITEM);
-    lua_xmove(putter, L, 1);
+    copy_from_putter(L, queue, ITEM);
     neap_task_wake_first(&queue->putters, NEAP_WAKE_READY);
     queue->unfinished++;
 }
@@ -97,9 +112,13 @@ static bool put_item(lua_State *L, neapL_queue *queue) {
 
 // The putter that waits first gets the room that was made.
 static void admit(lua_State *L, neapL_queue *queue) {
-    int taken = lua_gettop(L);
-    take_over(L, queue);
-    store(L, queue, taken + 1); // there is a slot: allocates nothing
+    int taken = lua_gettop(L), item = taken + 1;
+    if (queue->order == LEAST) {
+        copy_from_putter(L, queue, PRIORITY);
+        take_over(L, queue);
+        lua_insert(L, item);
+    } else take_over(L, queue);
+    store(L, queue, item); // there is a slot: allocates nothing
     lua_pushvalue(L, taken);
 }
 
@@ -144,21 +163,41 @@ static int put_k(lua_State *L, int status, lua_KContext ctx) {
     return neapL_suspend(L, ctx, entered_k);
 }
 
-// The arguments of put: a queue and any value.
+// The priority of an item; by default the item itself.
+static void check_priority(lua_State *L) {
+    bool own = lua_gettop(L) == ITEM;
+    lua_settop(L, PRIORITY);
+    if (own) lua_copy(L, ITEM, PRIORITY);
+    int kind = lua_type(L, PRIORITY);
+    bool nan = kind == LUA_TNUMBER && !lua_rawequal(L, PRIORITY, PRIORITY);
+    if ((kind == LUA_TNUMBER && !nan) || kind == LUA_TSTRING) return;
+    const char *got = nan ? "nan" : luaL_typename(L, PRIORITY);
+    if (own)
+        got = lua_pushfstring(L, "none, and the value, a %s, is no priority",
+                              got);
+    luaL_argerror(L, PRIORITY,
+                  lua_pushfstring(L,
+                                  "a priority (number or string) expected, "
+                                  "got %s",
+                                  got));
+}
+
+// The arguments of put: a queue, any value, and perhaps its priority.
 static neapL_queue *check_put(lua_State *L) {
     neapL_queue *queue = check_queue(L);
-    if (lua_gettop(L) == ITEM) return queue;
+    if (lua_gettop(L) == ITEM && queue->order != LEAST) return queue;
     luaL_checkany(L, ITEM);
-    lua_settop(L, ITEM);
+    if (queue->order == LEAST) check_priority(L);
+    else lua_settop(L, ITEM);
     return queue;
 }
 
-// queue:put(value): waits for room.
+// queue:put(value [, priority]): waits for room.
 static int queue_put(lua_State *L) {
     return neapL_begin(L, (lua_KContext)check_put(L), put_k);
 }
 
-// queue:try_put(value) -> whether there was room
+// queue:try_put(value [, priority]) -> whether there was room
 static int queue_try_put(lua_State *L) {
     neapL_queue *queue = check_put(L);
     if (queue->closed) return raise_closed(L);
@@ -289,6 +328,7 @@ static int queue_close(lua_State *L) {
     neap_task_wake_all(&queue->putters, NEAP_WAKE_CLOSED);
     if (!lua_toboolean(L, 2)) return 0;
     neapL_ring_clear(L, QUEUE, &queue->ring);
+    queue->heap = (neapL_priority){0};
     queue->unfinished = 0;
     neap_task_wake_all(&queue->joiners, NEAP_WAKE_READY);
     return 0;
@@ -300,27 +340,20 @@ static int queue_len(lua_State *L) {
     return 1;
 }
 
-// Adds ", 2 getters waiting" to the string on top.
-static void add_line(lua_State *L, const neap_list *line, const char *who) {
-    int count = 0;
-    for (neap_link *at = line->next; at != line; at = at->next) count++;
-    if (count == 0) return;
-    lua_pushfstring(L, ", %d %s%s waiting", count, who, count > 1 ? "s" : "");
-    lua_concat(L, 2);
-}
-
 // "<Queue 3/100 items, 2 joiners waiting, closed>"
 static int queue_tostring(lua_State *L) {
+    static const char *const names[] = {"Queue", "LifoQueue", "PriorityQueue"};
     neapL_queue *queue = check_queue(L);
-    lua_pushfstring(L, "<Queue %I", (LUAI_UACINT)length(queue));
+    lua_pushfstring(L, "<%s %I", names[queue->order],
+                    (LUAI_UACINT)length(queue));
     if (queue->max < LUA_MAXINTEGER)
         lua_pushfstring(L, "/%I", (LUAI_UACINT)queue->max);
     else lua_pushliteral(L, "");
     lua_pushliteral(L, " items");
     lua_concat(L, 3);
-    add_line(L, &queue->getters, "getter");
-    add_line(L, &queue->putters, "putter");
-    add_line(L, &queue->joiners, "joiner");
+    neapL_add_line(L, &queue->getters, "getter");
+    neapL_add_line(L, &queue->putters, "putter");
+    neapL_add_line(L, &queue->joiners, "joiner");
     lua_pushstring(L, queue->closed ? ", closed>" : ">");
     lua_concat(L, 2);
     return 1;
@@ -339,16 +372,25 @@ static lua_Integer check_max(lua_State *L) {
     return luaL_argerror(L, 1, words);
 }
 
-// neap.Queue([max]): 0 is a rendezvous, nil and math.huge set no bound.
-static int queue_new(lua_State *L) {
+static int new_queue(lua_State *L, neapL_order order) {
     lua_Integer max = check_max(L);
     neapL_queue *queue = neapL_new(L, &queue_type, 1);
     queue->max = max;
+    queue->order = order;
     neap_list_init(&queue->getters);
     neap_list_init(&queue->putters);
     neap_list_init(&queue->joiners);
     return 1;
 }
+
+// neap.Queue([max]): 0 is a rendezvous, nil and math.huge set no bound.
+static int queue_new(lua_State *L) { return new_queue(L, OLDEST); }
+
+// neap.LifoQueue([max]): what was put last comes out first.
+static int queue_new_lifo(lua_State *L) { return new_queue(L, NEWEST); }
+
+// neap.PriorityQueue([max]): the least comes out first, of equals the oldest.
+static int queue_new_priority(lua_State *L) { return new_queue(L, LEAST); }
 
 static const luaL_Reg queue_methods[] = {
     {"put", queue_put},
@@ -374,6 +416,8 @@ static const neapL_type queue_type = {"neap.Queue", sizeof(neapL_queue),
 
 static const luaL_Reg queue_funcs[] = {
     {"Queue", queue_new},
+    {"LifoQueue", queue_new_lifo},
+    {"PriorityQueue", queue_new_priority},
     {NULL, NULL},
 };
 

@@ -48,16 +48,26 @@ void neapL_ring_push(lua_State *L, int owner, neapL_ring *ring, int value) {
     lua_rawseti(L, -2, key_of(ring, ring->count++));
 }
 
-void neapL_ring_pop(lua_State *L, int owner, neapL_ring *ring) {
-    assert(owner > 0 && ring->count > 0);
-    lua_Integer key = key_of(ring, 0);
+// Takes the value at a key, on top of the table.
+static void take(lua_State *L, int owner, neapL_ring *ring, lua_Integer key) {
     lua_getiuservalue(L, owner, 1);
     lua_rawgeti(L, -1, key);
     lua_pushnil(L);
     lua_rawseti(L, -3, key);
-    ring->first = (size_t)key & (ring->size - 1);
     if (--ring->count == 0 && ring->size > SLOTS_KEPT)
         neapL_ring_clear(L, owner, ring);
+}
+
+void neapL_ring_pop(lua_State *L, int owner, neapL_ring *ring) {
+    assert(owner > 0 && ring->count > 0);
+    lua_Integer key = key_of(ring, 0);
+    ring->first = (size_t)key & (ring->size - 1);
+    take(L, owner, ring, key);
+}
+
+void neapL_ring_pop_newest(lua_State *L, int owner, neapL_ring *ring) {
+    assert(owner > 0 && ring->count > 0);
+    take(L, owner, ring, key_of(ring, ring->count - 1));
 }
 
 void neapL_ring_clear(lua_State *L, int owner, neapL_ring *ring) {

@@ -33,6 +33,9 @@ void neapL_ring_push(lua_State *L, int owner, neapL_ring *ring, int value);
 // [-0, +2, -]
 void neapL_ring_pop(lua_State *L, int owner, neapL_ring *ring);
 
+// The same with the newest. [-0, +2, -]
+void neapL_ring_pop_newest(lua_State *L, int owner, neapL_ring *ring);
+
 // Drops all values, and the table. [-0, +0, -]
 void neapL_ring_clear(lua_State *L, int owner, neapL_ring *ring);
 

@@ -148,6 +148,14 @@ static inline lua_State *neapL_waits_in(const neapL_task *task) {
     return task->future.nested ? neapL_innermost(task->co) : task->co;
 }
 
+// The coroutine in which the first task of a line waits. (line.c)
+lua_State *neapL_first_of(const neap_list *line);
+
+// How many stand in a line; the same, where any do, behind the string on top:
+// ", 2 getters waiting". [-1, +1, m]
+lua_Integer neapL_count_line(const neap_list *line);
+void neapL_add_line(lua_State *L, const neap_list *line, const char *who);
+
 // Runs one slice of it: the resume hook's part for NEAPL_TASK.
 void neapL_task_slice(neap_runtime *rt, neapL_task *task);
 

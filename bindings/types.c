@@ -21,6 +21,16 @@ void *neapL_check(lua_State *L, int arg, const neapL_type *type) {
     return ud ? ud : luaL_checkudata(L, arg, type->name); // for the message
 }
 
+lua_Integer neapL_checkpositive(lua_State *L, int arg) {
+    int exact;
+    luaL_checknumber(L, arg);
+    lua_Integer value = lua_tointegerx(L, arg, &exact);
+    if (exact && value > 0) return value;
+    const char *words = lua_pushfstring(
+        L, "a positive integer expected, got %s", luaL_tolstring(L, arg, NULL));
+    return luaL_argerror(L, arg, words);
+}
+
 void *neapL_new(lua_State *L, const neapL_type *type, int values) {
     void *ud = lua_newuserdatauv(L, type->size, values);
     memset(ud, 0, type->size);

@@ -106,18 +106,21 @@ function Handle:cancelled() end
 
 -- Queue ---------------------------------------------------------------------
 
----Values from task to task, first in, first out.
+---Values from task to task: first in, first out; or the newest first
+---(LifoQueue); or the least priority first (PriorityQueue).
 ---@class neap.Queue
 ---@operator len: integer
 local Queue = {}
 
 ---Puts a value in (waits for room). Raises QueueClosed.
 ---@param value any
-function Queue:put(value) end
+---@param priority? number|string  a PriorityQueue's; default: the value itself
+function Queue:put(value, priority) end
 
 ---@param value any
+---@param priority? number|string
 ---@return boolean put  whether there was room
-function Queue:try_put(value) end
+function Queue:try_put(value, priority) end
 
 ---Takes the next value (waits for one); `nil, "closed"` at the end.
 ---@return any value
@@ -146,6 +149,107 @@ function Queue:join() end
 
 ---@return integer count  items that can be got
 function Queue:len() end
+
+-- Event, Lock, Semaphore, Condition, Barrier --------------------------------
+
+---Something that happens, and may be waited for.
+---@class neap.Event
+local Event = {}
+
+---Wakes all that wait.
+function Event:set() end
+
+---From now on one waits again.
+function Event:clear() end
+
+---@return boolean
+function Event:is_set() end
+
+---Returns when it is set (waits).
+function Event:wait() end
+
+---One task at a time. May be a `<close>` variable.
+---@class neap.Lock
+local Lock = {}
+
+---Waits until this task holds it: `local _ <close> = lock:acquire()` (waits).
+---@return neap.Lock
+function Lock:acquire() end
+
+---Hands it to who waits longest.
+function Lock:release() end
+
+---Whether somebody holds it.
+---@return boolean
+function Lock:locked() end
+
+---Calls `fn(...)` while this task holds it: its results (waits).
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+function Lock:with(fn, ...) end
+
+---A number of permits. May be a `<close>` variable, for one of them.
+---@class neap.Semaphore
+local Semaphore = {}
+
+---Takes permits: `local _ <close> = semaphore:acquire(n)` (waits).
+---@param n? integer  default: 1
+---@return any permits  to be closed: gives as many back
+function Semaphore:acquire(n) end
+
+---Gives permits back.
+---@param n? integer  default: 1
+function Semaphore:release(n) end
+
+---Whether `acquire` would have to wait.
+---@return boolean
+function Semaphore:locked() end
+
+---Calls `fn(...)` with one permit taken: its results (waits).
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+function Semaphore:with(fn, ...) end
+
+---A lock, and who waits for what it protects to change.
+---@class neap.Condition
+local Condition = {}
+
+---Waits to be notified; the lock is given away meanwhile (waits).
+function Condition:wait() end
+
+---Wakes those who wait longest.
+---@param n? integer  how many; default: 1
+function Condition:notify(n) end
+
+---Wakes all that wait.
+function Condition:notify_all() end
+
+---Acquires the lock (waits).
+---@return neap.Lock
+function Condition:acquire() end
+
+---Releases the lock.
+function Condition:release() end
+
+---Whether somebody holds the lock.
+---@return boolean
+function Condition:locked() end
+
+---Calls `fn(...)` while this task holds the lock: its results (waits).
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+function Condition:with(fn, ...) end
+
+---Tasks that wait for each other, so many at a time.
+---@class neap.Barrier
+local Barrier = {}
+
+---Waits until all have come (waits).
+---@return integer number  1 to n, in the order of arrival
+function Barrier:wait() end
 
 -- Socket --------------------------------------------------------------------
 
@@ -399,6 +503,39 @@ function neap.Future() end
 ---@param max? number  room; nil, math.huge: no bound; 0: a rendezvous
 ---@return neap.Queue
 function neap.Queue(max) end
+
+---A queue from which the newest comes out first.
+---@param max? number  as for neap.Queue
+---@return neap.Queue
+function neap.LifoQueue(max) end
+
+---A queue from which the least priority comes out first.
+---@param max? number  as for neap.Queue
+---@return neap.Queue
+function neap.PriorityQueue(max) end
+
+---An Event that is not set.
+---@return neap.Event
+function neap.Event() end
+
+---A Lock that nobody holds.
+---@return neap.Lock
+function neap.Lock() end
+
+---A Semaphore.
+---@param n integer  permits, at least 1
+---@return neap.Semaphore
+function neap.Semaphore(n) end
+
+---A Condition.
+---@param lock? neap.Lock  default: one of its own
+---@return neap.Condition
+function neap.Condition(lock) end
+
+---A Barrier.
+---@param n integer  how many go together, at least 1
+---@return neap.Barrier
+function neap.Barrier(n) end
 
 ---@class neap.ConnectOptions
 ---@field nodelay? boolean  default true

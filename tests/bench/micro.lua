@@ -3,7 +3,7 @@
 -- One piece of work, measured: nanoseconds of CPU per operation (memory: bytes
 -- per task). tests/bench/run puts it beside its limit.
 --
---     neap tests/bench/micro.lua switch|spawn|queue|memory
+--     neap tests/bench/micro.lua switch|spawn|queue|lock|event|memory
 --     neap tests/bench/micro.lua sleepers COUNT SECONDS
 
 local neap = require "neap"
@@ -42,6 +42,33 @@ function work.queue()
     for i = 1, count do queue:put(i) end
     assert(getter:await() == count * (count + 1) // 2)
     return count
+end
+
+-- A lock that nobody else wants.
+function work.lock()
+    local count <const>, lock = 1000000, neap.Lock()
+    for _ = 1, count do
+        lock:acquire()
+        lock:release()
+    end
+    return count
+end
+
+-- Two tasks set each other's event in turn; a wait and a set are one operation.
+function work.event()
+    local count <const>, ping, pong = 500000, neap.Event(), neap.Event()
+    local function play(mine, other)
+        for _ = 1, count do
+            mine:wait()
+            mine:clear()
+            other:set()
+        end
+    end
+    neap.spawn(play, ping, pong)
+    local task = neap.spawn(play, pong, ping)
+    ping:set()
+    task:await()
+    return 2 * count
 end
 
 function work.sleepers(count, span)

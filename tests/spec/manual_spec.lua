@@ -105,6 +105,11 @@ local function samples()
     future = neap.Future(),
     handle = neap.call_soon(math.abs, 1),
     queue = neap.Queue(),
+    event = neap.Event(),
+    lock = neap.Lock(),
+    semaphore = neap.Semaphore(1),
+    condition = neap.Condition(),
+    barrier = neap.Barrier(1),
     socket = sock,
     loop = neap.loop(),
     gen = generator.new(neap.yield),
@@ -233,6 +238,15 @@ local calls = {
   ["queue:get"] = function(its) its.queue:get() end,
   ["queue:items"] = function(its) its.queue:items()(its.queue) end,
   ["queue:join"] = function() neap.Queue():join() end,
+  ["event:wait"] = function(its) its.event:wait() end,
+  ["lock:acquire"] = function() neap.Lock():acquire() end,
+  ["lock:with"] = function() neap.Lock():with(math.abs, 1) end,
+  ["semaphore:acquire"] = function() neap.Semaphore(1):acquire() end,
+  ["semaphore:with"] = function() neap.Semaphore(1):with(math.abs, 1) end,
+  ["condition:acquire"] = function() neap.Condition():acquire() end,
+  ["condition:with"] = function() neap.Condition():with(math.abs, 1) end,
+  ["condition:wait"] = function() neap.Condition():wait() end,
+  ["barrier:wait"] = function() neap.Barrier(1):wait() end,
   ["socket:accept"] = function(its) its.listener:accept() end,
   ["socket:recv"] = function(its) its.socket:recv() end,
   ["socket:send"] = function(its) its.socket:send "x" end,
@@ -251,12 +265,14 @@ local function ready_things()
     ended = neap.Future(),
     task = neap.spawn(math.abs, 1),
     queue = neap.Queue(),
+    event = neap.Event(),
     socket = a,
     peer = b,
     listener = assert(neap.listen("127.0.0.1", 0)),
   }
   its.ended:set_result()
   its.queue:put "item"
+  its.event:set()
   neap.yield()
   return its
 end
