@@ -220,6 +220,72 @@ describe("many tasks:", function()
     end)
 end)
 
+describe("who is there:", function()
+    it("tasks are those that have not ended, in the order of spawning",
+        function()
+            local list = {neap.current()}
+            for i = 2, 50 do
+                list[i] = neap.spawn(i % 7 == 0 and neap.yield or tasks.forever)
+            end
+            assert.same(list, neap.tasks())
+            settle()
+            for i = 49, 7, -7 do table.remove(list, i) end
+            assert.same(list, neap.tasks())
+        end)
+
+    it("tasks of runs are in the same order", function()
+        local first = neap.spawn(tasks.forever)
+        local inner, last
+        neap.spawn(neap.run, function()
+            inner = neap.current()
+            tasks.forever()
+        end)
+        neap.yield()
+        neap.yield()
+        last = neap.spawn(tasks.forever)
+        local list = neap.tasks()
+        assert.same({first, inner, last}, {list[2], list[4], list[5]})
+    end)
+
+    it("current is the task, also in a coroutine of its", function()
+        local inside
+        local task = neap.spawn(function()
+            inside = coroutine.wrap(neap.current)()
+        end)
+        settle()
+        assert.equal(task, inside)
+    end)
+
+    it("spawn and run take a function, spawn options before it", function()
+        local function check(words, call)
+            local ok, e = pcall(call)
+            assert.is_false(ok)
+            assert.truthy(e:find(words, 1, true), e)
+        end
+        check("bad argument #1 to 'spawn' (function expected, got no value)",
+            function() neap.spawn() end)
+        check("bad argument #1 to 'spawn' (function expected, got string)",
+            function() neap.spawn("f", print) end)
+        check("bad argument #2 to 'spawn' (function expected, got no value)",
+            function() neap.spawn {} end)
+        check("bad argument #2 to 'spawn' (function expected, got nil)",
+            function() neap.spawn({}, nil, 1) end)
+        check("bad argument #1 to 'run' (function expected, got no value)",
+            function() neap.run() end)
+        check("bad argument #1 to 'run' (function expected, got table)",
+            function() neap.run({}, print) end)
+        assert.equal(1, #neap.tasks())
+    end)
+
+    it("spawn passes many arguments", function()
+        local function count(...) return select("#", ...) end
+        for _, n in ipairs {0, 1, 255, 100000} do
+            local task = neap.spawn(count, table.unpack({}, 1, n))
+            assert.equal(n, task:await())
+        end
+    end)
+end)
+
 describe("neap.run in a task:", function()
     it("gives main's results, whatever they are", function() -- S20
         local function main(...)
