@@ -309,13 +309,7 @@ int neap_poll_fd(const neap_runtime *rt) {
     return neap_loop_fd((neap_loop *)(size_t)&rt->loop); // arms it, no more
 }
 
-// A host need not sleep until virtual time jumps.
-int64_t neap_due_ns(const neap_runtime *rt) {
-    const neap_loop *loop = &rt->loop;
-    int64_t due_ns = neap_loop_due(loop);
-    bool jumps = loop->is_virtual && loop->outside == 0;
-    return jumps && due_ns > 0 ? 0 : due_ns;
-}
+int64_t neap_due_ns(const neap_runtime *rt) { return neap_loop_due(&rt->loop); }
 
 int neap_post(neap_runtime *rt, neap_post_fn fn, void *arg) {
     return neap_inbox_post(&rt->loop.inbox, fn, arg);

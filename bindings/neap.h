@@ -7,9 +7,10 @@
 // nothing: a process may have many, in one thread or in several.
 //
 // Thread rule: all calls on a runtime come from the thread that made it, but
-// for neap_post, and neap_interrupt where it says so. None may be called from
-// inside a Lua function that the runtime runs, but for neap_post, neap_hold,
-// neap_state and neap_spawn.
+// for neap_post, and neap_interrupt where it says so. From inside (Lua
+// functions that the runtime runs, `done`, posts, report, output) neap_turn,
+// neap_run, neap_dofile, neap_dostring and neap_close are refused: -1, of
+// neap_turn -EBUSY, and neap_error says so. The others are allowed.
 //
 // The stack effect of a function on neap_state's stack stands in brackets as in
 // Lua's manual: [-popped, +pushed, error]; `-` never raises, and no function
@@ -93,7 +94,7 @@ NEAP_API lua_State *neap_state(neap_runtime *rt);
 // Cancels every task and runs the loop until all have ended or the grace is
 // over; what is left is named by config.report and closed, and every wait of
 // its clean-up fails. Then nothing is left; a state of neap_open is closed.
-// NULL is allowed. Not from inside a task.
+// NULL is allowed; an attached one may be closed again. Not from inside a task.
 NEAP_API void neap_close(neap_runtime *rt);
 
 // ---- running
@@ -108,24 +109,31 @@ NEAP_API int neap_dostring(neap_runtime *rt, const char *code,
 // Called once when a task has ended: its `count` results are on top of
 // neap_state's stack (status 0), or the error value is (status -1, count 1);
 // they are popped for you. While it runs, neap_error tells the error with its
-// traceback.
+// traceback. Called exactly once for each neap_spawn that returned 0, by
+// neap_close at the latest; an error that it raises is reported.
 typedef void (*neap_done)(neap_runtime *rt, int status, int count, void *ud);
 
 // Starts a task: the function and its `nargs` arguments are on top of
-// neap_state's stack. `done` may be NULL. 0, or -ENOMEM. [-(nargs + 1), +0, -]
+// neap_state's stack. `done` may be NULL. 0, -EINVAL (that is no function),
+// -ENOMEM, or -ECANCELED (closing). The main task, which a deadlock or an
+// interruption ends, is the last one spawned from outside. [-(nargs + 1), +0,
+// -]
 NEAP_API int neap_spawn(neap_runtime *rt, int nargs, neap_done done, void *ud);
 
-// Turns until no task is left, daemons excepted: 0, or -1: see neap_error.
+// Turns until no task is left, daemons excepted, and nobody holds: 0, or -1:
+// see neap_error (also "interrupted", where no main task could take that up).
 NEAP_API int neap_run(neap_runtime *rt);
 
 // One turn, which sleeps for at most `limit_ns` (0: not at all, negative: as
-// long as it takes). 1: tasks are left, 0: none but daemons, <0: -errno.
+// long as it takes). 1: a task, a hold or a `done` is left, 0: none (daemons
+// and callbacks do not count), <0: -errno.
 NEAP_API int neap_turn(neap_runtime *rt, int64_t limit_ns);
 
 // ---- in a host's own loop
 
 // A descriptor that is readable while neap_turn has something to do: a task is
-// ready, an event came, a deadline is due. -1: this build's backend has none.
+// ready, an event came, a deadline is due. Negative: this build's backend has
+// none, or it could not be made.
 NEAP_API int neap_poll_fd(const neap_runtime *rt);
 
 // How long until then: 0 now, -1 never (but for events and posts).
@@ -137,7 +145,8 @@ typedef void (*neap_post_fn)(void *arg);
 
 // From any thread: `fn(arg)` is called on the runtime's thread in its next
 // turn; posts of one thread keep their order. 0, -ENOMEM, or -ECANCELED once
-// neap_close began. The runtime must still exist.
+// neap_close began. The runtime must still exist, and no thread may be inside
+// when neap_close returns. `fn` must not raise a Lua error.
 NEAP_API int neap_post(neap_runtime *rt, neap_post_fn fn, void *arg);
 
 // +1: work may still come from outside (a post), so that waiting tasks are no
@@ -146,7 +155,7 @@ NEAP_API void neap_hold(neap_runtime *rt, int delta);
 
 // Interrupts what runs: the main task is cancelled, a busy loop too. From a
 // signal handler on the runtime's thread; elsewhere it is heard at the next
-// turn.
+// turn. Not after neap_close.
 NEAP_API void neap_interrupt(neap_runtime *rt);
 
 // ---- words

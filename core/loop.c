@@ -59,18 +59,29 @@ static int64_t next_expiry(const neap_loop *loop) {
     return due > spaced ? due : spaced;
 }
 
-int64_t neap_loop_due(const neap_loop *loop) {
+// Virtual time jumps, where nobody waits for the world.
+static bool jumps(const neap_loop *loop) {
+    return loop->is_virtual && loop->outside == 0;
+}
+
+// Until there is work by the loop's own clock: 0 now, negative never.
+static int64_t until_due(const neap_loop *loop) {
     if (is_ready(loop) || neap_inbox_due(&loop->inbox)) return 0;
     if (loop->heap.count == 0) return -1;
     int64_t expiry_ns = next_expiry(loop), now_ns = neap_loop_time(loop);
     return expiry_ns > now_ns ? expiry_ns - now_ns : 0;
 }
 
+int64_t neap_loop_due(const neap_loop *loop) {
+    int64_t due_ns = until_due(loop);
+    return due_ns > 0 && jumps(loop) ? 0 : due_ns;
+}
+
 // How long this turn may sleep; -EDEADLK: for ever, and in vain.
 static int may_sleep(const neap_loop *loop, int64_t limit_ns, int64_t *sleep) {
-    *sleep = neap_loop_due(loop);
+    *sleep = until_due(loop);
     if (*sleep < 0 && loop->outside == 0) return -EDEADLK;
-    if (loop->is_virtual && loop->outside == 0) return 0; // a jump is no sleep
+    if (jumps(loop)) return 0; // a jump is no sleep
     if (limit_ns >= 0 && (*sleep < 0 || *sleep > limit_ns)) *sleep = limit_ns;
     return 0;
 }

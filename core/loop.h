@@ -90,7 +90,8 @@ void neap_loop_stop(neap_loop *loop);
 // The time in nanoseconds; what a new deadline is computed from.
 int64_t neap_loop_time(const neap_loop *loop);
 
-// How long until there is work: 0 now, negative never.
+// How long a host may wait before there is work: 0 now (virtual time can jump),
+// negative never.
 int64_t neap_loop_due(const neap_loop *loop);
 
 // A descriptor for a host's own poll: readable while a turn has work to do.
