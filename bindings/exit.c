@@ -23,19 +23,17 @@ static void unwind(lua_State *co, neap_runtime *rt) {
     if (!body && co != rt->L) neapL_unwind(rt->L, co, who);
 }
 
-static void close_state(lua_State *L, neap_runtime *rt) {
+void neapL_close_inside(lua_State *L, neap_runtime *rt) {
     neapL_link *link = rt->link;
-    lua_State *state = rt->L;
     neapL_task *task = rt->task;
     rt->closing = true;
     rt->waitable = NULL;
-    rt->turner = state;
+    rt->turner = rt->L;
     unwind(L, rt);
     for (; link; link = link->up) unwind(link->L, rt);
-    if (task) neapL_task_unwind(state, task, who);
+    if (task) neapL_task_unwind(rt->L, task, who);
     rt->task = NULL;
     neapL_close_tasks(rt);
-    lua_close(state);
 }
 
 static int os_exit(lua_State *L) {
@@ -43,7 +41,10 @@ static int os_exit(lua_State *L) {
     int code = EXIT_SUCCESS;
     if (!lua_isboolean(L, 1)) code = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
     else if (!lua_toboolean(L, 1)) code = EXIT_FAILURE;
-    if (lua_toboolean(L, 2)) close_state(L, rt);
+    if (lua_toboolean(L, 2)) {
+        neapL_close_inside(L, rt);
+        lua_close(rt->L);
+    }
     exit(code);
 }
 

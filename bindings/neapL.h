@@ -340,6 +340,10 @@ const char *neapL_errorstring(lua_State *L, int arg);
 // A message handler that only keeps a traceback; see report.c.
 int neapL_traceback(lua_State *L);
 
+// Closes all coroutines from inside of them, as os.exit has it: L, which runs,
+// those that resumed it, its task's, then the others'. (exit.c)
+void neapL_close_inside(lua_State *L, neap_runtime *rt);
+
 // Closes the coroutine of every task, children's before parents': the state
 // goes next. What is closed is not closed again: an exit in clean-up goes on
 // where the first one was. (close.c)

@@ -189,20 +189,13 @@ neap_runtime *neap_open(const neap_config *config) {
 
 // ---- the host's state
 
-// A stock os.exit(code, true) in a task closes the state from inside: nothing
-// returns into the loop, and all that can be done is to run clean-up.
-static void close_inside(neap_runtime *rt) {
-    rt->closing = true;
-    rt->waitable = NULL;
-    rt->task = NULL;
-    rt->turner = rt->L;
-    neapL_close_tasks(rt);
-}
-
-// The state is being closed.
+// The state is being closed; from inside by a stock os.exit(code, true) in a
+// task: nothing returns into the loop, and all that can be done is to run
+// clean-up.
 static int finalize(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
-    if (rt->root && rt->busy) close_inside(rt);
+    lua_State *running = rt->running ? rt->running : rt->L;
+    if (rt->root && rt->busy) neapL_close_inside(running, rt);
     else neap_close(rt);
     return 0;
 }

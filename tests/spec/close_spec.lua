@@ -158,17 +158,27 @@ outer	@	false	@
         assert.matches("^closed\t", result.out)
     end)
 
-    it("and os.exit(code, true) in a task does not crash", function() -- Y14
-        local result = stock.run [[
+    it("after os.exit in a task, the caller's first", function() -- Y14
+        local result = stock.run(prelude .. [[
             neap.run(function()
-                neap.spawn(neap.sleep, 1000)
                 local a, b = neap.socketpair()
-                neap.spawn(b.recv, b, 1)
+                neap.spawn(function()
+                    local _ <close> = closing "other"
+                    b:recv(1)
+                end)
                 neap.sleep(0.001)
-                coroutine.wrap(os.exit)(3, true)
+                local _ <close> = closing "main"
+                coroutine.wrap(function()
+                    local _ <close> = closing "wrap"
+                    os.exit(3, true)
+                end)()
             end)
-        ]]
-        assert.same({"", "", 3}, {result.out, result.err, result.status})
+        ]])
+        local refused = "cannot wait here: the runtime is closing"
+        assert.equal(("wrap\tnil\tfalse\t%s\nmain\tnil\tfalse\t%s\n"
+            .. "other\tnil\tfalse\t%s\n"):format(refused, refused, refused),
+            result.out)
+        assert.same({"", 3}, {result.err, result.status})
     end)
 end)
 

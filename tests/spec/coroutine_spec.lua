@@ -162,6 +162,45 @@ describe("an error in a coroutine that has waited", function()
     end)
 end)
 
+describe("a cancel of a task that waits in a coroutine", function() -- Y3
+    local function cancelled(resume)
+        local log = {}
+        local function note(name)
+            return tasks.guard(function(e)
+                log[#log + 1] = name .. " " .. tostring(e)
+            end)
+        end
+        local task = start(function()
+            local _ <close> = note "outer"
+            resume(function()
+                local _ <close> = note "inner"
+                forever()
+            end, log)
+        end)
+        task:cancel()
+        settle()
+        assert.equal("cancelled", task:state())
+        return log
+    end
+
+    it("closes a wrap's variables, then unwinds what called it", function()
+        assert.same({"inner cancelled", "outer cancelled"},
+            cancelled(function(fn) coroutine.wrap(fn)() end))
+    end)
+
+    it("is what resume returns, and the next wait raises it again", function()
+        assert.same({"false cancelled", "inner cancelled", "closed false",
+            "outer cancelled"}, cancelled(function(fn, log)
+                local co = coroutine.create(fn)
+                local ok, e = coroutine.resume(co)
+                log[#log + 1] = tostring(ok) .. " " .. tostring(e)
+                log[#log + 1] = "closed " .. tostring(coroutine.close(co))
+                neap.yield()
+                log[#log + 1] = "never"
+            end))
+    end)
+end)
+
 describe("in a task's body, as in a main chunk,", function() -- Y7
     it("running gives its coroutine and true", function()
         local co, main = coroutine.running()
