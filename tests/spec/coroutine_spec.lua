@@ -194,7 +194,8 @@ describe("a cancel of a task that waits in a coroutine", function() -- Y3
                 local co = coroutine.create(fn)
                 local ok, e = coroutine.resume(co)
                 log[#log + 1] = tostring(ok) .. " " .. tostring(e)
-                log[#log + 1] = "closed " .. tostring(coroutine.close(co))
+                local closed = coroutine.close(co)
+                log[#log + 1] = "closed " .. tostring(closed)
                 neap.yield()
                 log[#log + 1] = "never"
             end))
