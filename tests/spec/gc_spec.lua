@@ -341,6 +341,14 @@ describe("with ten thousand tasks the collector", function() -- Y15
         assert.equal("incremental\n", mode_after "")
     end)
 
+    it("takes small steps then", function()
+        assert.equal("200\t8\n", tasks.out [[
+            for _ = 1, 10001 do neap.spawn({daemon = true}, neap.sleep, 1) end
+            print(collectgarbage("setpause", 200),
+                collectgarbage("setstepmul", 10))
+        ]])
+    end)
+
     it("keeps what the script chose", function()
         assert.equal("10\t200\n", tasks.out [[
             collectgarbage("incremental", 200, 40)

@@ -236,6 +236,16 @@ describe("a coroutine that leaves a load half-way", function() -- Y5
         assert.equal("second", (require "m"))
     end)
 
+    it("ends it when it is collected for those who wait, too", function()
+        local co = begin()
+        local waiter = start(require, "m")
+        assert.equal("suspended", coroutine.status(co))
+        co = nil -- luacheck: ignore
+        collectgarbage()
+        collectgarbage()
+        assert.equal("second", (waiter:await()))
+    end)
+
     it("may come back and finish it", function()
         local co = begin()
         local waiter = start(require, "m")

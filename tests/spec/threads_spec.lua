@@ -78,6 +78,10 @@ describe("a coroutine used again", function()
         local before = collectgarbage "count"
         for _ = 1, 10 do
             assert.equal(50000, neap.spawn(deep, 50000):await())
+            neap.spawn(function()
+                deep(50000)
+                neap.yield()
+            end):await()
         end
         collectgarbage()
         collectgarbage()
