@@ -161,6 +161,7 @@ neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
     if (L != rt->waitable || !lua_isyieldable(L)) return refuse(L, rt), NULL;
     neapL_task *task = rt->task;
     task->future.doing = (uint8_t)doing;
+    task->future.since = neapL_stamp(rt);
     task->future.nested = L != task->co;
     return task;
 }
@@ -174,7 +175,7 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
     neap_runtime *rt = neapL_rt(L);
     neapL_task *task = rt->task;
     if (!task) return k(L, LUA_OK, ctx);
-    if (!task->core.inner->effective && ++rt->quick < QUICK_MAX)
+    if (!task->core.inner->cause && ++rt->quick < QUICK_MAX)
         return k(L, LUA_OK, ctx);
     if (L != rt->waitable || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
     neapL_waiting(L, NEAPL_YIELD);
@@ -184,7 +185,7 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
 
 bool neapL_is_cancelled(lua_State *L) {
     const neapL_task *task = neapL_current(L);
-    return task && task->core.inner->effective;
+    return task && task->core.inner->cause;
 }
 
 static int meet_k(lua_State *L, int status, lua_KContext ctx) {

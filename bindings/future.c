@@ -178,8 +178,7 @@ neapL_future *neapL_checkfuture(lua_State *L, int arg) {
 // cancel. Another error, or a result, that woke it first is kept.
 static void prefer_cancel(lua_State *L, const neapL_future *future) {
     neapL_task *task = neapL_current(L);
-    if (future->state != NEAPL_CANCELLED || !task->core.inner->effective)
-        return;
+    if (future->state != NEAPL_CANCELLED || !task->core.inner->cause) return;
     neapL_push_cancelled(L, task);
     lua_error(L);
 }

@@ -21,6 +21,7 @@ neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
     group->owner = owner;
     neap_list_init(&group->line);
     neap_scope_open(&group->scope, parent, NULL);
+    group->scope.kind = NEAPL_SCOPE_GROUP;
     neap_list_append(&rt->groups, &group->link);
     return group;
 }

@@ -54,7 +54,7 @@ static void on_line(lua_State *L, lua_Debug *ar) {
     rt->interruption.pending = 0;
     cancel_main(rt, L);
     if (!rt->task) luaL_error(L, "%s", reason); // a callback
-    if (!rt->task->core.inner->effective) cancel(L, rt->task);
+    if (!rt->task->core.inner->cause) cancel(L, rt->task);
     neapL_push_cancelled(L, rt->task);
     lua_error(L);
 }

@@ -203,6 +203,11 @@ static inline neap_runtime *neapL_of_loop(neap_loop *loop) {
     return NEAP_OWNER(loop, neap_runtime, loop);
 }
 
+// When this turn began, in units of 2^24 ns (17 ms): fits 2 years.
+static inline uint32_t neapL_stamp(const neap_runtime *rt) {
+    return (uint32_t)((uint64_t)rt->loop.now_ns >> 24);
+}
+
 // The runtime of a state, or NULL.
 neap_runtime *neapL_find(lua_State *L);
 

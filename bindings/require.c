@@ -48,7 +48,7 @@ enum { // require's stack
 // task is cancelled.
 static bool has_failed(lua_State *L) {
     const neapL_task *task = neapL_current(L);
-    bool cancelled = task && task->core.inner->effective;
+    bool cancelled = task && task->core.inner->cause;
     if (lua_isnoneornil(L, 2)) return false;
     return !cancelled || !neapL_iserror(L, 2, "Cancelled");
 }

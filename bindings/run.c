@@ -70,7 +70,7 @@ static int run_k(lua_State *L, int status, lua_KContext ctx) {
     neap_runtime *rt = neapL_rt(L);
     neapL_group_close(L, group);
     neapL_future_see(rt, lua_touserdata(L, 1));
-    if (rt->task->core.inner->effective) {
+    if (rt->task->core.inner->cause) {
         neapL_push_cancelled(L, rt->task);
         return lua_error(L);
     }

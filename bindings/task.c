@@ -16,7 +16,8 @@
 
 enum {        // of the coroutine's stack
     SELF = 1, // the Task
-    SITE,     // the function that called spawn
+    SITE,     // the function that called spawn,
+    LINE,     // and its line; -1: unknown
     HANDLER,  // the message handler
     BODY      // the function and its arguments; later its results
 };
@@ -44,24 +45,27 @@ static void switch_gc(lua_State *L, neap_runtime *rt) {
         lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEP, 0);
 }
 
-// Who called spawn: the function goes to co, the line to the task.
-static void note_site(lua_State *L, lua_State *co, neapL_task *task) {
+// Who called spawn: the function and the line go to co.
+static void note_site(lua_State *L, lua_State *co) {
     lua_Debug ar;
-    task->line = -1;
+    ar.currentline = -1;
     for (int level = 1; level <= SITE_DEPTH_MAX; level++) {
         if (!lua_getstack(L, level, &ar)) break;
         lua_getinfo(L, "lf", &ar);
         lua_xmove(L, co, 1);
-        task->line = ar.currentline;
-        if (ar.currentline >= 0) return;
+        if (ar.currentline >= 0) break;
         lua_pop(co, 1); // a C function, such as pcall
     }
-    lua_pushnil(co);
+    if (ar.currentline < 0) lua_pushnil(co);
+    lua_pushinteger(co, ar.currentline);
 }
 
 static void enter_group(neapL_task *task, neapL_group *group) {
     group->live++;
+    uint32_t row = task->scope.tag;
     neap_scope_open(&task->scope, &group->scope, &task->core);
+    task->scope.kind = NEAPL_SCOPE_TASK;
+    task->scope.tag = row;
     task->core.inner = &task->scope;
 }
 
@@ -71,9 +75,9 @@ static neapL_task *birth(lua_State *L, neap_runtime *rt) {
     neapL_task *task = neapL_new(L, &neapL_task_type, 1);
     neap_list_init(&task->future.line);
     neap_task_init(&task->core, &rt->loop, NEAPL_TASK);
-    task->co = neapL_thread_take(L, rt, &task->row);
+    task->co = neapL_thread_take(L, rt, &task->scope.tag);
     if (neap_task_reserve(&task->core) < 0) {
-        neapL_thread_give(rt, task->co, task->row, false);
+        neapL_thread_give(rt, task->co, task->scope.tag, false);
         luaL_error(L, "not enough memory");
     }
     task->id = ++rt->last_id;
@@ -87,14 +91,14 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
     lua_State *co = task->co;
     if (!lua_checkstack(co, nargs + LUA_MINSTACK)) {
         neap_task_term(&task->core);
-        neapL_thread_give(rt, task->co, task->row, false);
+        neapL_thread_give(rt, task->co, task->scope.tag, false);
         luaL_error(L, "too many arguments");
     }
     lua_insert(L, -(nargs + 2));
     lua_pushcfunction(co, run_body);
     lua_pushvalue(L, -(nargs + 2));
     lua_xmove(L, co, 1);
-    note_site(L, co, task);
+    note_site(L, co);
     lua_pushcfunction(co, neapL_traceback);
     lua_xmove(L, co, nargs + 1);
     enter_group(task, group);
@@ -154,7 +158,10 @@ const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
     push_from(L, task, SITE);
     if (!lua_isfunction(L, -1)) return NULL; // nil
     lua_getinfo(L, ">S", &ar);
-    return lua_pushfstring(L, "%s:%d", ar.short_src, task->line);
+    push_from(L, task, LINE);
+    lua_pushfstring(L, "%s:%d", ar.short_src, (int)lua_tointeger(L, -1));
+    lua_remove(L, -2);
+    return lua_tostring(L, -1);
 }
 
 // ---- end
@@ -228,7 +235,7 @@ static int body_ended(lua_State *L, int status, lua_KContext ctx) {
 static int run_body(lua_State *L) {
     neapL_task *task = lua_touserdata(L, SELF);
     task->future.started = true;
-    if (task->core.inner->effective) { // cancelled before it began
+    if (task->core.inner->cause) { // cancelled before it began
         neapL_push_cancelled(L, task);
         return body_ended(L, LUA_ERRRUN, 0);
     }
@@ -255,7 +262,7 @@ static void die(neap_runtime *rt, neapL_task *task) {
 void neapL_task_end(neap_runtime *rt, neapL_task *task) {
     lua_State *co = task->co;
     int status = lua_status(co);
-    uint32_t row = task->row;
+    uint32_t row = task->scope.tag;
     neapL_leave_slice(rt);
     bool reuse = !task->future.exposed;
     if (status == LUA_YIELD)
@@ -271,7 +278,7 @@ void neapL_task_end(neap_runtime *rt, neapL_task *task) {
 
 // ---- what will be touched: with 10^5 sleepers each line would be waited for
 
-enum { LINE = 64, THREAD_LINES = 9, CALL_LINES = 3 };
+enum { CACHE_LINE = 64, THREAD_LINES = 9, CALL_LINES = 3 };
 
 // The task in the pass that stands there, if it may have gone cold.
 static const neapL_task *cold_task(const neap_runtime *rt, neap_link *link) {
@@ -287,13 +294,13 @@ static void fetch_calls(const neapL_task *task) {
     lua_Debug ar;
     if (!lua_getstack(task->co, 0, &ar)) return;
     const char *call = (const char *)ar.i_ci;
-    for (int i = 0; i < CALL_LINES; i++) NEAP_PREFETCH(call - i * LINE);
+    for (int i = 0; i < CALL_LINES; i++) NEAP_PREFETCH(call - i * CACHE_LINE);
 }
 
 // Its coroutine, and what was made after that: the stack.
 static void fetch_thread(const neapL_task *task) {
     const char *co = (const char *)task->co;
-    for (int i = 0; i < THREAD_LINES; i++) NEAP_PREFETCH(co + i * LINE);
+    for (int i = 0; i < THREAD_LINES; i++) NEAP_PREFETCH(co + i * CACHE_LINE);
 }
 
 // The core has fetched what it knows of a task; here it is taken on, one step
@@ -343,7 +350,7 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
 void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
     neap_runtime *rt = runtime_of(task);
     lua_State *co = task->co;
-    uint32_t row = task->row;
+    uint32_t row = task->scope.tag;
     neapL_task_unwind(L, task, who);
     lua_insert(L, -2); // Task, error
     if (neapL_is_pending(&task->future)) fail(L, task, -2);

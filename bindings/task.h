@@ -29,12 +29,20 @@ typedef enum neapL_shape { // how the user value holds the results
     NEAPL_MANY             // a table of them with n
 } neapL_shape;
 
+typedef enum neapL_scope_kind { // neap_scope.kind
+    NEAPL_SCOPE_COVER, // the shield under which somebody waits for others
+    NEAPL_SCOPE_TASK,  // a task's own
+    NEAPL_SCOPE_GROUP, // above a group's tasks
+    NEAPL_SCOPE_BLOCK  // a time-out, a shield, or a neap.group's: see block.h
+} neapL_scope_kind;
+
 struct neapL_future {
     const neapL_type *type; // &neapL_future_type or &neapL_task_type
     neap_list line;         // who waits: tasks, callbacks, watches
+    uint32_t since;         // when its wait began: neapL_stamp (a Task)
     uint8_t state;          // neapL_state
-    uint8_t shape;          // neapL_shape
     uint8_t doing;          // neapL_doing (a Task)
+    uint8_t shape : 2;      // neapL_shape
     bool nested : 1;        // a Task that waits in a coroutine which it resumed
     bool started : 1;       // a Task whose function was entered
     bool seen : 1;          // its error was looked at, or somebody waited
@@ -45,17 +53,16 @@ struct neapL_future {
     bool exposed : 1;       // its coroutine got out: not to be used again
     bool daemon : 1;        // does not keep its group alive
     bool hosted : 1;        // a host waits for it (neap_spawn's done)
-    bool closing : 1; // its coroutine is being closed: it is in rt->anchors
+    bool closing : 1;   // its coroutine is being closed: it is in rt->anchors
+    bool contexted : 1; // a Task that has a neap.context
 };
 
 struct neapL_task {
     neapL_future future;
     neap_task core;   // what the loop runs
-    neap_scope scope; // its own scope
+    neap_scope scope; // its own; tagged with its coroutine's row (threads.h)
     lua_State *co;    // where it runs; NULL once it has ended
     uint64_t id;      // in order of spawning, from 1
-    uint32_t row;     // of its coroutine in the thread table
-    int line;         // of the call that spawned it; -1: unknown
 };
 
 // Owned by whoever opened it; freed when it was left and all its tasks ended.

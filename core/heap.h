@@ -20,10 +20,11 @@
 
 #include "core/alloc.h"
 
-enum { NEAP_TIMER_MAX = 1 << 30 }; // timers of one heap
+enum { NEAP_TIMER_MAX = 1 << 29 }; // timers of one heap
 
 typedef struct neap_timer {
-    uint32_t id : 30;      // its row in the heap's arrays
+    uint32_t id : 29;      // its row in the heap's arrays
+    uint32_t of_scope : 1; // whose it is, for the loop: a scope's or a task's
     uint32_t reserved : 1; // id is valid
     uint32_t armed : 1;    // it stands in the heap
 } neap_timer;

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "core/clock.h"
+#include "core/deadline.h"
 
 enum {
     // Timers taken out at once: so many cache misses are under way together.
@@ -111,18 +112,23 @@ static int look_outside(neap_loop *loop, int64_t sleep_ns) {
                     : neap_poller_wait(loop->poller, 0);
 }
 
+// A task that a scope's deadline of the same batch has woken waits no more.
 static void expire(neap_loop *loop, neap_timer *timer) {
+    loop->expired_ns = loop->now_ns;
+    if (timer->of_scope) {
+        neap_deadline_strike(NEAP_OWNER(timer, neap_deadline, timer));
+        return;
+    }
     neap_task *task = NEAP_OWNER(timer, neap_task, timer);
+    if (task->state != NEAP_TASK_WAITING) return;
     NEAP_PREFETCH(task - 3); // what stands around it, for when it runs
     NEAP_PREFETCH(task - 1);
     NEAP_PREFETCH(task + 1);
     NEAP_PREFETCH(task + 2);
-    loop->expired_ns = loop->now_ns;
     neap_task_wake(task, NEAP_WAKE_TIMEOUT);
 }
 
 static void expire_timers(neap_loop *loop) {
-    if (loop->heap.count == 0) return;
     loop->now_ns = neap_loop_time(loop);
     neap_timer *due[EXPIRE_BATCH];
     uint32_t count;

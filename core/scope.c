@@ -10,36 +10,43 @@
 
 #include "core/task.h"
 
-static bool inherited(const neap_scope *scope) {
-    return !scope->shield && scope->parent && scope->parent->effective;
-}
-
-static bool is_consistent(const neap_scope *scope) {
-    return scope->effective == (scope->cancelled || inherited(scope));
+static neap_scope *cause_of(neap_scope *scope) {
+    neap_scope *parent = scope->parent;
+    if (!scope->shield && parent && parent->cause) return parent->cause;
+    return scope->cancelled ? scope : NULL;
 }
 
 static neap_scope *owner(neap_link *link) {
     return NEAP_OWNER(link, neap_scope, link);
 }
 
-void neap_scope_open(neap_scope *scope, neap_scope *parent,
-                     struct neap_task *task) {
-    assert(scope != parent);
-    *scope = (neap_scope){.parent = parent, .task = task};
+static void enter(neap_scope *scope, neap_scope *parent) {
     neap_list_init(&scope->link);
-    scope->effective = inherited(scope);
+    scope->parent = parent;
     if (!parent) return;
     if (parent->kids) neap_list_append(&parent->kids->link, &scope->link);
     else parent->kids = scope;
 }
 
-void neap_scope_close(neap_scope *scope) {
-    assert(!scope->kids);
+static void leave(neap_scope *scope) {
     neap_scope *parent = scope->parent, *next = owner(scope->link.next);
     if (parent && parent->kids == scope)
         parent->kids = next == scope ? NULL : next;
     neap_list_unlink(&scope->link);
     scope->parent = NULL;
+}
+
+void neap_scope_open(neap_scope *scope, neap_scope *parent,
+                     struct neap_task *task) {
+    assert(scope != parent);
+    *scope = (neap_scope){.task = task};
+    enter(scope, parent);
+    scope->cause = cause_of(scope);
+}
+
+void neap_scope_close(neap_scope *scope) {
+    assert(!scope->kids);
+    leave(scope);
 }
 
 neap_scope *neap_scope_next(const neap_scope *root, neap_scope *scope,
@@ -67,57 +74,53 @@ neap_scope *neap_scope_back(neap_scope *scope) {
     return neap_scope_leaf(owner(scope->link.prev));
 }
 
-// Sets the mark, and wakes the task if it waits in this very scope.
-static void mark(neap_scope *scope) {
-    assert(!scope->effective);
-    scope->effective = true;
+// Sets the cause, and wakes the task if it waits in this very scope.
+static void mark(neap_scope *scope, neap_scope *cause) {
+    assert(scope->cause != cause);
+    scope->cause = cause;
     neap_task *task = scope->task;
-    if (task && task->inner == scope && task->state == NEAP_TASK_WAITING)
+    bool waits = task && task->inner == scope;
+    if (cause && waits && task->state == NEAP_TASK_WAITING)
         neap_task_wake(task, NEAP_WAKE_CANCEL);
 }
 
-// Marks `root` and what inherits from it; what is marked, or behind a shield,
-// is passed over with all beneath it.
+// Something has changed at `root`: what is beneath hears of it. Where nothing
+// changes, nothing does further down.
 static void spread(neap_scope *root) {
     neap_scope *scope = root;
     while (scope) {
-        bool reached = !scope->effective && (scope == root || inherited(scope));
-        if (reached) mark(scope);
-        scope = neap_scope_next(root, scope, !reached);
+        neap_scope *cause = cause_of(scope);
+        bool changed = scope->cause != cause;
+        if (changed) mark(scope, cause);
+        scope = neap_scope_next(root, scope, !changed);
     }
-    assert(is_consistent(root));
+    assert(root->cause == cause_of(root));
 }
 
 bool neap_scope_cancel(neap_scope *scope) {
-    assert(is_consistent(scope));
+    assert(scope->cause == cause_of(scope));
     if (scope->cancelled) return false;
     scope->cancelled = true;
     spread(scope);
     return true;
 }
 
-// Takes back what `root` and those beneath inherited and do so no more.
-static void withdraw(neap_scope *root) {
-    neap_scope *scope = root;
-    while (scope) {
-        bool stays = scope->cancelled || inherited(scope);
-        bool changed = scope->effective && !stays;
-        if (changed) scope->effective = false;
-        scope = neap_scope_next(root, scope, !changed);
-    }
-    assert(is_consistent(root));
+void neap_scope_shield(neap_scope *scope, bool shield) {
+    assert(scope->cause == cause_of(scope));
+    scope->shield = shield;
+    spread(scope);
 }
 
-void neap_scope_shield(neap_scope *scope, bool shield) {
-    assert(is_consistent(scope));
-    scope->shield = shield;
-    if (inherited(scope) && !scope->effective) spread(scope);
-    else withdraw(scope);
+void neap_scope_move(neap_scope *scope, neap_scope *parent) {
+    assert(scope != parent);
+    leave(scope);
+    enter(scope, parent);
+    spread(scope);
 }
 
 bool neap_scope_check(const neap_scope *root) {
     neap_scope *scope = (neap_scope *)(size_t)root; // the walk writes nothing
     for (; scope; scope = neap_scope_next(root, scope, false))
-        if (!is_consistent(scope)) return false;
+        if (scope->cause != cause_of(scope)) return false;
     return true;
 }

@@ -5,17 +5,18 @@
 // is level-triggered, as trio's: in a cancelled scope every wait ends at once,
 // until the scope is left, because Lua's pcall would swallow a single error.
 //
-// Whether a scope, or one above it up to a shield, is cancelled is kept in each
-// node (`effective`): cancel sets it downwards, iteratively, and a new scope
-// inherits it. So the check at a wait is one load. (Walking outwards at each
-// wait made 20,000 nested groups cost 6.4 s instead of 10 ms.)
+// Which scope's cancel reaches into a scope, the outermost up to a shield, is
+// kept in each node (`cause`): cancel sets it downwards, iteratively, and a new
+// scope inherits it. So the check at a wait is one load. (Walking outwards at
+// each wait made 20,000 nested groups cost 6.4 s instead of 10 ms.)
 //
-// Invariant: effective == cancelled || (!shield && parent &&
-// parent->effective).
+// Invariant: cause is the parent's, unless there is none or a shield; then it
+// is the scope itself if that was cancelled, else NULL.
 #ifndef NEAP_CORE_SCOPE_H
 #define NEAP_CORE_SCOPE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/list.h"
 
@@ -26,9 +27,11 @@ typedef struct neap_scope {
     struct neap_scope *kids;   // the oldest scope opened within it, or NULL
     struct neap_scope *parent; // NULL: a root
     struct neap_task *task;    // who waits in it; NULL: only its kids do
+    struct neap_scope *cause;  // whose cancel reaches it; NULL: nobody's
+    uint32_t tag;              // for its owner alone
+    uint8_t kind;              // for its owner alone
     bool cancelled;            // was itself cancelled
     bool shield;               // what is above does not reach in
-    bool effective;            // see the invariant
 } neap_scope;
 
 // Opens a scope as the youngest child of `parent` (NULL: a root).
@@ -44,6 +47,9 @@ bool neap_scope_cancel(neap_scope *scope);
 
 // The shield goes up or down; what it lets in again is cancelled at once.
 void neap_scope_shield(neap_scope *scope, bool shield);
+
+// Puts a scope, with all beneath it, under another parent.
+void neap_scope_move(neap_scope *scope, neap_scope *parent);
 
 // Walks a tree in pre-order, children in the order in which they were opened:
 // the node after `scope` beneath `root`, or NULL. With `skip` the children of

@@ -43,7 +43,7 @@ void neap_task_ready(neap_task *task, neap_wake wake) {
 }
 
 static bool is_cancelled(const neap_task *task) {
-    return task->inner && task->inner->effective;
+    return task->inner && task->inner->cause;
 }
 
 void neap_task_yield(neap_task *task) {

@@ -20,10 +20,10 @@ static void close_chain(neap_scope *chain, size_t count) {
     while (count-- > 0) neap_scope_close(&chain[count]);
 }
 
-static void expect_effective(const neap_scope *chain, const char *pattern) {
+static void expect_cancelled(const neap_scope *chain, const char *pattern) {
     assert_true(neap_scope_check(&chain[0]));
     for (size_t i = 0; pattern[i]; i++)
-        assert_int_equal(chain[i].effective, pattern[i] == 'x');
+        assert_int_equal(chain[i].cause != NULL, pattern[i] == 'x');
 }
 
 // ---- cancelling
@@ -32,7 +32,7 @@ static void a_new_scope_is_not_cancelled(void **state) {
     (void)state;
     neap_scope scope;
     neap_scope_open(&scope, NULL, NULL);
-    assert_false(scope.cancelled || scope.effective || scope.shield);
+    assert_false(scope.cancelled || scope.cause || scope.shield);
     assert_true(neap_scope_check(&scope));
     neap_scope_close(&scope);
 }
@@ -42,7 +42,7 @@ static void a_cancel_reaches_what_is_beneath_only(void **state) {
     neap_scope chain[4];
     open_chain(chain, 4);
     assert_true(neap_scope_cancel(&chain[1]));
-    expect_effective(chain, ".xxx");
+    expect_cancelled(chain, ".xxx");
     close_chain(chain, 4);
 }
 
@@ -52,7 +52,7 @@ static void a_second_cancel_changes_nothing(void **state) {
     open_chain(chain, 2);
     assert_true(neap_scope_cancel(&chain[0]));
     assert_false(neap_scope_cancel(&chain[0]));
-    expect_effective(chain, "xx");
+    expect_cancelled(chain, "xx");
     close_chain(chain, 2);
 }
 
@@ -65,7 +65,7 @@ static void the_inner_scope_can_be_cancelled_after_the_outer(void **state) {
     assert_true(neap_scope_cancel(&chain[1]));
     assert_true(chain[1].cancelled);
     assert_false(chain[2].cancelled);
-    expect_effective(chain, "xxx");
+    expect_cancelled(chain, "xxx");
     close_chain(chain, 3);
 }
 
@@ -75,7 +75,7 @@ static void the_outer_scope_can_be_cancelled_after_the_inner(void **state) {
     open_chain(chain, 3);
     neap_scope_cancel(&chain[1]);
     assert_true(neap_scope_cancel(&chain[0]));
-    expect_effective(chain, "xxx");
+    expect_cancelled(chain, "xxx");
     close_chain(chain, 3);
 }
 
@@ -85,7 +85,7 @@ static void a_scope_opened_in_a_cancelled_one_is_cancelled(void **state) {
     neap_scope_open(&chain[0], NULL, NULL);
     neap_scope_cancel(&chain[0]);
     neap_scope_open(&chain[1], &chain[0], NULL);
-    expect_effective(chain, "xx");
+    expect_cancelled(chain, "xx");
     assert_false(chain[1].cancelled);
     close_chain(chain, 2);
 }
@@ -97,8 +97,8 @@ static void siblings_are_left_alone(void **state) {
     open_under(&first, &root);
     open_under(&second, &root);
     neap_scope_cancel(&first);
-    assert_true(first.effective);
-    assert_false(second.effective || root.effective);
+    assert_non_null(first.cause);
+    assert_false(second.cause || root.cause);
     neap_scope_close(&first);
     neap_scope_close(&second);
     neap_scope_close(&root);
@@ -112,7 +112,7 @@ static void a_shield_keeps_a_cancel_out(void **state) {
     open_chain(chain, 4);
     neap_scope_shield(&chain[2], true);
     neap_scope_cancel(&chain[0]);
-    expect_effective(chain, "xx..");
+    expect_cancelled(chain, "xx..");
     close_chain(chain, 4);
 }
 
@@ -124,9 +124,9 @@ static void a_shield_that_goes_down_lets_the_cancel_in(void **state) {
     neap_scope_shield(&chain[3], true);
     neap_scope_cancel(&chain[0]);
     neap_scope_shield(&chain[1], false);
-    expect_effective(chain, "xxx.");
+    expect_cancelled(chain, "xxx.");
     neap_scope_shield(&chain[3], false);
-    expect_effective(chain, "xxxx");
+    expect_cancelled(chain, "xxxx");
     close_chain(chain, 4);
 }
 
@@ -136,7 +136,7 @@ static void a_shield_that_goes_up_takes_the_cancel_back(void **state) {
     open_chain(chain, 4);
     neap_scope_cancel(&chain[0]);
     neap_scope_shield(&chain[1], true);
-    expect_effective(chain, "x...");
+    expect_cancelled(chain, "x...");
     close_chain(chain, 4);
 }
 
@@ -148,7 +148,7 @@ static void a_shield_takes_back_only_what_came_from_outside(void **state) {
     neap_scope_cancel(&chain[3]);
     neap_scope_cancel(&chain[0]);
     neap_scope_shield(&chain[1], true);
-    expect_effective(chain, "x..xx");
+    expect_cancelled(chain, "x..xx");
     close_chain(chain, 5);
 }
 
@@ -158,11 +158,11 @@ static void a_shield_does_not_help_against_ones_own_cancel(void **state) {
     open_chain(chain, 2);
     neap_scope_shield(&chain[0], true);
     neap_scope_cancel(&chain[0]);
-    expect_effective(chain, "xx");
+    expect_cancelled(chain, "xx");
     neap_scope_shield(&chain[0], false);
-    expect_effective(chain, "xx");
+    expect_cancelled(chain, "xx");
     neap_scope_shield(&chain[0], true);
-    expect_effective(chain, "xx");
+    expect_cancelled(chain, "xx");
     close_chain(chain, 2);
 }
 
@@ -172,11 +172,11 @@ static void a_shield_without_a_cancel_changes_nothing(void **state) {
     open_chain(chain, 3);
     neap_scope_shield(&chain[1], true);
     neap_scope_shield(&chain[1], true);
-    expect_effective(chain, "...");
+    expect_cancelled(chain, "...");
     neap_scope_shield(&chain[1], false);
-    expect_effective(chain, "...");
+    expect_cancelled(chain, "...");
     neap_scope_shield(&chain[0], true); // a root's
-    expect_effective(chain, "...");
+    expect_cancelled(chain, "...");
     close_chain(chain, 3);
 }
 
@@ -219,7 +219,7 @@ static void a_task_woken_already_keeps_its_reason(void **state) {
     neap_task_wake(&a->task, NEAP_WAKE_READY);
     neap_scope_cancel(&a->scope);
     assert_int_equal(a->task.wake, NEAP_WAKE_READY);
-    assert_true(a->scope.effective); // it meets the cancel at its next wait
+    assert_non_null(a->scope.cause); // it meets the cancel at its next wait
 }
 
 static void who_does_not_wait_is_not_woken(void **state) {
@@ -328,14 +328,69 @@ static void the_check_sees_what_is_wrong(void **state) {
     (void)state;
     neap_scope chain[3];
     open_chain(chain, 3);
-    chain[2].effective = true;
+    chain[2].cause = &chain[2];
     assert_false(neap_scope_check(chain));
-    chain[2].effective = false;
+    chain[2].cause = NULL;
     chain[1].cancelled = true;
     assert_false(neap_scope_check(chain));
     chain[1].cancelled = false;
     assert_true(neap_scope_check(chain));
     close_chain(chain, 3);
+}
+
+// ---- whose cancel it is
+
+static void the_outermost_cancelled_one_is_the_cause(void **state) {
+    (void)state; // W7
+    neap_scope chain[4];
+    open_chain(chain, 4);
+    neap_scope_cancel(&chain[2]);
+    assert_ptr_equal(chain[3].cause, &chain[2]);
+    neap_scope_cancel(&chain[0]);
+    assert_ptr_equal(chain[3].cause, &chain[0]);
+    neap_scope_shield(&chain[1], true);
+    assert_ptr_equal(chain[3].cause, &chain[2]);
+    assert_null(chain[1].cause);
+    close_chain(chain, 4);
+}
+
+// ---- moving
+
+static void what_moves_is_reached_from_its_new_place(void **state) {
+    (void)state;
+    neap_scope root, left, right, moved[2];
+    open_under(&root, NULL);
+    open_under(&left, &root);
+    open_under(&right, &root);
+    open_under(&moved[0], &left);
+    open_under(&moved[1], &moved[0]);
+    neap_scope_cancel(&left);
+    neap_scope_move(&moved[0], &right);
+    expect_cancelled(moved, "..");
+    neap_scope_move(&moved[0], &left);
+    expect_cancelled(moved, "xx");
+    assert_true(neap_scope_check(&root));
+    assert_null(right.kids);
+    neap_scope_move(&moved[0], NULL);
+    expect_cancelled(moved, "..");
+    close_chain(moved, 2);
+    neap_scope_close(&right);
+    neap_scope_close(&left);
+    neap_scope_close(&root);
+}
+
+static void moving_wakes_who_waits_where_it_is_cancelled(void **state) {
+    stage *on = *state;
+    neap_scope root;
+    probe *one = stage_probe(on, 'a', NULL);
+    neap_scope_open(&root, NULL, NULL);
+    neap_scope_cancel(&root);
+    neap_task_wait(&one->task, NULL);
+    neap_scope_move(&one->scope, &root);
+    assert_int_equal(one->task.state, NEAP_TASK_READY);
+    assert_int_equal(one->task.wake, NEAP_WAKE_CANCEL);
+    neap_scope_close(&one->scope);
+    neap_scope_close(&root);
 }
 
 // ---- depth
@@ -348,12 +403,12 @@ static void a_deep_chain_is_an_ordinary_program(void **state) {
     neap_scope_shield(&chain[DEEP / 2], true);
     neap_scope_cancel(&chain[0]);
     assert_true(neap_scope_check(&chain[0]));
-    assert_true(chain[DEEP / 2 - 1].effective);
-    assert_false(chain[DEEP / 2].effective);
+    assert_non_null(chain[DEEP / 2 - 1].cause);
+    assert_null(chain[DEEP / 2].cause);
     neap_scope_shield(&chain[DEEP / 2], false);
-    assert_true(chain[DEEP - 1].effective);
+    assert_non_null(chain[DEEP - 1].cause);
     neap_scope_shield(&chain[1], true);
-    assert_false(chain[DEEP - 1].effective);
+    assert_null(chain[DEEP - 1].cause);
     assert_true(neap_scope_check(&chain[0]));
     close_chain(chain, DEEP);
     free(chain);
@@ -385,6 +440,9 @@ int main(void) {
         cmocka_unit_test(the_walk_back_meets_kids_before_their_parents),
         cmocka_unit_test(kids_can_be_left_in_any_order),
         cmocka_unit_test(the_check_sees_what_is_wrong),
+        cmocka_unit_test(the_outermost_cancelled_one_is_the_cause),
+        cmocka_unit_test(what_moves_is_reached_from_its_new_place),
+        ON_FAKES(moving_wakes_who_waits_where_it_is_cancelled),
         cmocka_unit_test(a_deep_chain_is_an_ordinary_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
