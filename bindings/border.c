@@ -50,6 +50,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_SEMAPHORE] = "acquiring a semaphore",
     [NEAPL_CONDITION] = "waiting for a condition",
     [NEAPL_BARRIER] = "waiting at a barrier",
+    [NEAPL_GROUP_END] = "awaiting a group",
     [NEAPL_EXIT] = "exiting",
 };
 
@@ -156,9 +157,13 @@ static int refuse(lua_State *L, neap_runtime *rt) {
 
 // ---- waiting
 
+bool neapL_may_wait(lua_State *L) {
+    return L == neapL_rt(L)->waitable && lua_isyieldable(L);
+}
+
 neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
     neap_runtime *rt = neapL_rt(L);
-    if (L != rt->waitable || !lua_isyieldable(L)) return refuse(L, rt), NULL;
+    if (!neapL_may_wait(L)) return refuse(L, rt), NULL;
     neapL_task *task = rt->task;
     task->future.doing = (uint8_t)doing;
     task->future.since = neapL_stamp(rt);
@@ -177,7 +182,7 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
     if (!task) return k(L, LUA_OK, ctx);
     if (!task->core.inner->cause && ++rt->quick < QUICK_MAX)
         return k(L, LUA_OK, ctx);
-    if (L != rt->waitable || !lua_isyieldable(L)) return k(L, LUA_OK, ctx);
+    if (!neapL_may_wait(L)) return k(L, LUA_OK, ctx);
     neapL_waiting(L, NEAPL_YIELD);
     neap_task_yield(&task->core);
     return neapL_suspend(L, ctx, k);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "bindings/block.h"
 #include "bindings/callback.h"
 #include "bindings/reader.h"
 #include "bindings/runtime.h"
@@ -40,10 +41,9 @@ static void name_task(lua_State *L, neap_runtime *rt, neapL_task *task) {
     neapL_task_push(L, task);
     luaL_traceback(L, task->co, NULL, 0);
     neapL_setextra(L, -2, "traceback");
-    lua_pushstring(L, message);
-    neapL_setextra(L, -2, "message");
     task->future.seen = true; // how it is ended then is no news
-    neapL_report_task(L, rt, "leak");
+    lua_pushstring(L, message);
+    neapL_report_about(L, -2, "leak");
     lua_pop(L, 1);
 }
 
@@ -89,7 +89,8 @@ static void turn_out(neapL_group *group) {
 }
 
 static int end_tasks(lua_State *L) {
-    neapL_group_kill(L, lua_touserdata(L, 1));
+    const neapL_group *group = lua_touserdata(L, 1);
+    neapL_kill_beneath(L, (neap_scope *)&group->scope);
     return 0;
 }
 
@@ -113,7 +114,10 @@ static void drop_tasks(neapL_group *group) {
     neap_scope *root = &group->scope, *scope = root;
     while ((scope = neap_scope_next(root, scope, false))) {
         neapL_task *task = neapL_task_of(scope);
-        if (!task && !scope->shield) empty_group(scope);
+        if (scope->kind == NEAPL_SCOPE_GROUP) empty_group(scope);
+        if (scope->kind == NEAPL_SCOPE_BLOCK)
+            neap_heap_release(&group->rt->loop.heap,
+                              &neapL_block_of(scope)->deadline.timer);
         if (!task) continue;
         tell_hosts(&task->future);
         task->future.state = NEAPL_CANCELLED;
@@ -215,6 +219,7 @@ void neapL_runtime_term(neap_runtime *rt) {
         neap_list_unlink(link);
         neap_alloc_free(&rt->alloc, group, sizeof *group);
     }
+    neapL_blocks_term(rt);
     rt->root = rt->group = NULL;
     if (rt->scratch)
         neap_alloc_free(&rt->alloc, rt->scratch, NEAPL_SCRATCH_SIZE);

@@ -10,7 +10,7 @@
 // and cannot yield. A coroutine in whose stack the task waits is "normal".
 #include <assert.h>
 
-#include "bindings/task.h"
+#include "bindings/block.h"
 
 enum { // what advance returns, but for a number of results
     FAILED = -1,
@@ -37,13 +37,23 @@ static bool is_body(lua_State *L) {
 
 // ---- resume and wrap
 
+// The running task's innermost scope; NULL: no task runs.
+static neap_scope *innermost(lua_State *L) {
+    const neapL_task *task = neapL_current(L);
+    return task ? task->core.inner : NULL;
+}
+
 // Resumes co with the `nargs` values on its stack; its results, or its error,
-// go to L. Or co waits, and so must we.
-static int advance(lua_State *L, lua_State *co, int nargs) {
+// go to L. Or co waits, and so must we. `outer` was the innermost scope before
+// it was resumed first: what it opened inside is its own.
+static int advance(lua_State *L, lua_State *co, int nargs, neap_scope *outer) {
     int count, status = neapL_resume(L, co, nargs, &count);
     if (status == LUA_YIELD && neapL_is_waiting(co)) return WAITS;
     if (status != LUA_OK && status != LUA_YIELD)
         return lua_xmove(co, L, 1), FAILED;
+    neap_scope *inner = innermost(L);
+    if (inner != outer && status == LUA_YIELD) neapL_chain_keep(L, co, outer);
+    else if (inner != outer) neapL_blocks_drop(L, inner, outer);
     if (!lua_checkstack(L, count + 1)) {
         lua_pop(co, count);
         lua_pushliteral(L, "too many results to resume");
@@ -53,13 +63,14 @@ static int advance(lua_State *L, lua_State *co, int nargs) {
     return count;
 }
 
-static int start(lua_State *L, lua_State *co, int nargs) {
+static int start(lua_State *L, lua_State *co, int nargs, neap_scope *outer) {
     const char *error = NULL;
     if (is_taken(co)) error = "cannot resume non-suspended coroutine";
     else if (!lua_checkstack(co, nargs)) error = "too many arguments to resume";
     if (error) return lua_pushstring(L, error), FAILED;
+    neapL_chain_restore(L, co);
     lua_xmove(L, co, nargs);
-    return advance(L, co, nargs);
+    return advance(L, co, nargs, outer);
 }
 
 // What neap's own functions keep in a to-be-closed slot, by its metatable.
@@ -95,23 +106,41 @@ static void settle(lua_State *L, lua_State *co) {
     }
 }
 
+// A coroutine that is over has left what it opened to us: `outer` is again the
+// innermost scope.
+static void leave_open(lua_State *L, neap_scope *outer) {
+    neap_scope *inner = innermost(L);
+    if (inner != outer) neapL_blocks_drop(L, inner, outer);
+}
+
+// Who is found dead may have left groups whose tasks have not ended.
+static int returned_k(lua_State *L, int status, lua_KContext count) {
+    if (status == LUA_YIELD) neapL_orphans_woken(L, status);
+    if (neapL_await_orphans(L)) return neapL_suspend(L, count, returned_k);
+    return (int)count;
+}
+
 static int resume_k(lua_State *L, int status, lua_KContext ctx);
 
-static int resume_result(lua_State *L, int count) {
-    if (count == WAITS) return neapL_suspend(L, 0, resume_k);
-    if (count == FAILED && neapL_has_died(lua_tothread(L, 1)))
-        settle(L, lua_tothread(L, 1));
+static int resume_result(lua_State *L, int count, neap_scope *outer) {
+    lua_State *co = lua_tothread(L, 1);
+    if (count == WAITS) return neapL_suspend(L, (lua_KContext)outer, resume_k);
+    if (count == FAILED && neapL_has_died(co)) {
+        settle(L, co);
+        leave_open(L, outer);
+    }
     int returned = count == FAILED ? 1 : count;
     lua_pushboolean(L, count != FAILED);
     lua_insert(L, -(returned + 1));
-    return returned + 1;
+    if (lua_status(co) == LUA_YIELD) return returned + 1;
+    return returned_k(L, LUA_OK, returned + 1);
 }
 
 static int resume_k(lua_State *L, int status, lua_KContext ctx) {
+    neap_scope *outer = (neap_scope *)ctx; // NOLINT: as it was given
     (void)status;
-    (void)ctx;
     lua_settop(L, 1); // without the sentinel
-    return resume_result(L, advance(L, lua_tothread(L, 1), 0));
+    return resume_result(L, advance(L, lua_tothread(L, 1), 0, outer), outer);
 }
 
 static lua_State *check_thread(lua_State *L) {
@@ -122,31 +151,41 @@ static lua_State *check_thread(lua_State *L) {
 
 static int coroutine_resume(lua_State *L) {
     lua_State *co = check_thread(L);
-    return resume_result(L, start(L, co, lua_gettop(L) - 1));
+    neap_scope *outer = innermost(L);
+    return resume_result(L, start(L, co, lua_gettop(L) - 1, outer), outer);
 }
 
 static int wrap_k(lua_State *L, int status, lua_KContext ctx);
 
+static int failed_k(lua_State *L, int status, lua_KContext ctx) {
+    if (status == LUA_YIELD) neapL_orphans_woken(L, status);
+    if (neapL_await_orphans(L)) return neapL_suspend(L, ctx, failed_k);
+    return lua_error(L);
+}
+
 // The error of a coroutine that died is on top: closes it and raises what then
 // is its error, with its position in front.
-static int wrap_failed(lua_State *L, lua_State *co) {
+static int wrap_failed(lua_State *L, lua_State *co, neap_scope *outer) {
     int status = lua_status(co);
     if (status != LUA_OK && status != LUA_YIELD) {
         status = neapL_unwind(L, co, "coroutine.wrap");
         assert(status != LUA_OK);
         lua_xmove(co, L, 1);
+        leave_open(L, outer);
     }
     if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
         luaL_where(L, 1);
         lua_insert(L, -2);
         lua_concat(L, 2);
     }
-    return lua_error(L);
+    return failed_k(L, LUA_OK, 0);
 }
 
-static int wrap_result(lua_State *L, lua_State *co, int count) {
-    if (count == WAITS) return neapL_suspend(L, 0, wrap_k);
-    return count == FAILED ? wrap_failed(L, co) : count;
+static int wrap_result(lua_State *L, lua_State *co, int count,
+                       neap_scope *outer) {
+    if (count == WAITS) return neapL_suspend(L, (lua_KContext)outer, wrap_k);
+    if (count == FAILED) return wrap_failed(L, co, outer);
+    return lua_status(co) == LUA_YIELD ? count : returned_k(L, LUA_OK, count);
 }
 
 static lua_State *wrapped(lua_State *L) {
@@ -154,14 +193,17 @@ static lua_State *wrapped(lua_State *L) {
 }
 
 static int wrap_k(lua_State *L, int status, lua_KContext ctx) {
+    neap_scope *outer = (neap_scope *)ctx; // NOLINT: as it was given
+    lua_State *co = wrapped(L);
     (void)status;
-    (void)ctx;
     lua_settop(L, 0); // without the sentinel
-    return wrap_result(L, wrapped(L), advance(L, wrapped(L), 0));
+    return wrap_result(L, co, advance(L, co, 0, outer), outer);
 }
 
 static int wrap_call(lua_State *L) {
-    return wrap_result(L, wrapped(L), start(L, wrapped(L), lua_gettop(L)));
+    lua_State *co = wrapped(L);
+    neap_scope *outer = innermost(L);
+    return wrap_result(L, co, start(L, co, lua_gettop(L), outer), outer);
 }
 
 static int coroutine_wrap(lua_State *L) {
@@ -240,13 +282,15 @@ static int coroutine_close(lua_State *L) {
         return luaL_error(L, "cannot close a %s coroutine", status);
     if (rt->close_depth >= CLOSE_DEPTH_MAX)
         return luaL_error(L, "C stack overflow");
+    neap_scope *outer = innermost(L);
+    neapL_chain_restore(L, co);
     rt->close_depth++;
     int rc = neapL_unwind(L, co, "coroutine.close");
     rt->close_depth--;
+    leave_open(L, outer);
     lua_pushboolean(L, rc == LUA_OK);
-    if (rc == LUA_OK) return 1;
-    lua_xmove(co, L, 1);
-    return 2;
+    if (rc != LUA_OK) lua_xmove(co, L, 1);
+    return returned_k(L, LUA_OK, rc == LUA_OK ? 1 : 2);
 }
 
 static const luaL_Reg functions[] = {{"resume", coroutine_resume},

@@ -178,7 +178,7 @@ static neapL_group *find_run(neap_runtime *rt) {
     neap_link *link = rt->groups.prev;
     for (; link != &rt->groups; link = link->prev) {
         neapL_group *group = NEAP_OWNER(link, neapL_group, link);
-        if (group->live > 0) return group;
+        if (group->run == group && group->live > 0) return group;
     }
     return NULL;
 }
@@ -189,7 +189,7 @@ static void clear(neap_runtime *rt, lua_State *L, neapL_group *group) {
     neapL_report_words(rt, "deadlock", lua_tostring(L, -1) + strlen(prefix));
     rt->unseen++;
     if (!neapL_group_cancel_tasks(L, group, "deadlock"))
-        neapL_group_kill(L, group);
+        neapL_kill_beneath(L, &group->scope);
 }
 
 // Protected, with the group.

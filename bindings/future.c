@@ -108,6 +108,7 @@ static void note_failed(lua_State *L, int index, neapL_task *task) {
     neap_runtime *rt = neapL_of_loop(task->core.loop);
     neapL_spawned_at(L, task);
     neapL_setextra(L, index, "spawned_at");
+    if (neapL_group_of(task)->block) return; // its group raises it
     if (task->future.seen || task->future.hosted) return;
     neapL_anchor(L, rt, index);
     task->future.unawaited = true;

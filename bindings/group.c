@@ -10,7 +10,7 @@
 // a closed group has none.
 #include <assert.h>
 
-#include "bindings/task.h"
+#include "bindings/block.h"
 
 neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
                               neapL_task *owner) {
@@ -18,6 +18,7 @@ neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
     if (!group) return NULL;
     group->rt = rt;
     group->id = ++rt->last_group_id;
+    group->run = group;
     group->owner = owner;
     neap_list_init(&group->line);
     neap_scope_open(&group->scope, parent, NULL);
@@ -33,6 +34,8 @@ void neapL_group_close(lua_State *L, neapL_group *group) {
     if (group->cover.parent) neapL_uncover(&group->cover);
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
+    if (group->orphan) rt->orphans--;
+    if (group->block) group->block->group = NULL;
     neap_scope_close(&group->scope);
     neap_list_unlink(&group->link);
     neap_alloc_free(&rt->alloc, group, sizeof *group);
@@ -51,11 +54,8 @@ void neapL_uncover(neap_scope *cover) {
 }
 
 void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason) {
-    if (group->scope.cancelled) return;
     lua_pushstring(L, reason);
-    neapL_pushcancel(L, 0);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
-    neap_scope_cancel(&group->scope);
+    neapL_scope_cancel(L, &group->scope);
 }
 
 // The group that a callback was made in may have ended since.
@@ -69,21 +69,9 @@ static neapL_group *find(neap_runtime *rt, uint64_t id) {
 }
 
 neapL_group *neapL_spawn_group(neap_runtime *rt) {
-    if (rt->task) return neapL_group_of(rt->task);
+    if (rt->task) return neapL_group_of(rt->task)->run;
     if (rt->callback_group_id) return find(rt, rt->callback_group_id);
     return rt->group;
-}
-
-void neapL_group_abandon(lua_State *L, neap_scope *scope) {
-    if (scope->shield) {
-        neap_scope_close(scope);
-        return;
-    }
-    neapL_group *group = NEAP_OWNER(scope, neapL_group, scope);
-    neap_list_init(&group->line); // its owner stood there
-    if (group->cover.parent) neap_scope_close(&group->cover);
-    if (group->live > 0) neapL_end_group(group); // no memory to wait for them
-    neapL_group_close(L, group);
 }
 
 bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
@@ -99,18 +87,35 @@ bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
     return changed;
 }
 
-void neapL_group_kill(lua_State *L, neapL_group *group) {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    while (group->scope.kids) {
-        neap_scope *leaf = neap_scope_leaf(&group->scope);
-        neapL_task *task = neapL_task_of(leaf);
-        if (!task) {
-            neapL_group_abandon(L, leaf);
-            continue;
-        }
-        lua_pushliteral(L, "the task was ended: its run is over");
-        neapL_task_kill(L, task, "the task");
+// All tasks beneath a scope, in pre-order, in a table that is pushed: children
+// come behind their parents.
+static int push_tasks(lua_State *L, neap_scope *root) {
+    int count = 0;
+    neap_scope *scope = root;
+    lua_newtable(L);
+    while ((scope = neap_scope_next(root, scope, false))) {
+        neapL_task *task = neapL_task_of(scope);
+        if (!task) continue;
+        neapL_task_push(L, task);
+        lua_rawseti(L, -2, ++count);
     }
+    return count;
+}
+
+// Clean-up may spawn: then there is another round.
+void neapL_kill_beneath(lua_State *L, neap_scope *root) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    for (int count; (count = push_tasks(L, root)) > 0; lua_pop(L, 1)) {
+        for (; count > 0; count--) {
+            lua_rawgeti(L, -1, count);
+            neapL_task *task = lua_touserdata(L, -1);
+            lua_pushliteral(L, "the task was ended: its run is over");
+            if (task->co) neapL_task_kill(L, task, "the task");
+            else lua_pop(L, 1);
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
 }
 
 bool neapL_group_idle(const neapL_group *group) {
@@ -124,4 +129,6 @@ void neapL_group_leave(neapL_group *group, bool daemon) {
     if (daemon) group->daemons--;
     if (neapL_group_idle(group))
         neap_task_wake_all(&group->line, NEAP_WAKE_READY);
+    if (group->orphan && group->live == 0)
+        neapL_group_close(group->rt->turner, group);
 }

@@ -65,6 +65,10 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_callback(L, rt);
     neapL_open_run(L, rt);
     neapL_open_time(L, rt);
+    neapL_open_timeout(L, rt);
+    neapL_open_group(L, rt);
+    neapL_open_chain(L, rt);
+    neapL_open_orphan(L, rt);
     neapL_open_gather(L, rt);
     neapL_open_queue(L, rt);
     neapL_open_event(L, rt);

@@ -83,6 +83,7 @@ void neapL_addfuncs(lua_State *L, neap_runtime *rt, const luaL_Reg *funcs);
 typedef struct neapL_task neapL_task;
 typedef struct neapL_future neapL_future;
 typedef struct neapL_group neapL_group;
+typedef struct neapL_block neapL_block;
 
 enum { NEAPL_SCRATCH_SIZE = 65536 }; // of neap_runtime.scratch
 
@@ -112,6 +113,7 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_SEMAPHORE,
     NEAPL_CONDITION,
     NEAPL_BARRIER,
+    NEAPL_GROUP_END,
     NEAPL_EXIT,
     NEAPL_DOING_COUNT
 } neapL_doing;
@@ -173,15 +175,21 @@ struct neap_runtime {
     neapL_interruption interruption; // neap_interrupt's
 
     // tasks
-    neapL_group *root;      // tasks that belong to no run
-    neapL_group *group;     // where spawn puts tasks outside of any task
-    neap_list groups;       // all groups, in the order of their opening
-    neapL_threads threads;  // coroutines
-    uint64_t last_id;       // tasks made so far
-    uint32_t alive;         // tasks that have not ended
-    neap_list failed;       // ended in error; nobody has waited for them yet
-    uint64_t last_group_id; // groups made so far
-    uint64_t last_load_id;  // loads of require begun so far
+    neapL_group *root;        // tasks that belong to no run
+    neapL_group *group;       // where spawn puts tasks outside of any task
+    neap_list groups;         // all groups, in the order of their opening
+    neapL_threads threads;    // coroutines
+    uint64_t last_id;         // tasks made so far
+    uint32_t alive;           // tasks that have not ended
+    neap_list failed;         // ended in error; nobody has waited for them yet
+    uint64_t last_group_id;   // groups made so far
+    uint32_t orphans;         // groups that nobody will leave any more
+    neapL_block *blocks;      // all that were ever made
+    neapL_block *free_blocks; // those that are not open
+    uint64_t last_block_id;   // openings so far
+    int chains;            // registry: coroutine -> the scopes it keeps, weak
+    uint32_t chain_count;  // entries of that
+    uint64_t last_load_id; // loads of require begun so far
     uint64_t callback_group_id; // of the callback that runs; 0: none does
     int unseen;                 // errors that were reported and not looked at
     bool gc_switched;           // the collector went over to incremental
@@ -230,6 +238,9 @@ neap_wake neapL_wake_of(lua_State *L, int status);
 
 // For calls that take a deadlock's wake themselves, before they raise it.
 int neapL_raise_stuck(lua_State *L);
+
+// Whether code in L can wait.
+bool neapL_may_wait(lua_State *L);
 
 // The running task, about to wait; raises where it cannot.
 neapL_task *neapL_waiting(lua_State *L, neapL_doing doing);
@@ -333,6 +344,9 @@ void neapL_report_failed(neap_runtime *rt);
 void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
                         const char *spawned_at);
 
+// Reports a block that the Task at `index` of L, which ends, has never left.
+void neapL_report_open(lua_State *L, int index, const neapL_block *block);
+
 // Reports what concerns no single task ("deadlock"); or the Task on top of L.
 void neapL_report_words(neap_runtime *rt, const char *kind,
                         const char *message);
@@ -342,8 +356,16 @@ void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind);
 // memory. [-0, +1, m]
 const char *neapL_errorstring(lua_State *L, int arg);
 
-// A message handler that only keeps a traceback; see report.c.
+// The words of a report about the Task at `index`, which is no error of its,
+// are on top of L, and popped. [-1, +0, m]
+void neapL_report_about(lua_State *L, int index, const char *kind);
+
+// The message handlers of tasks, and of what guards call (traceback.c).
 int neapL_traceback(lua_State *L);
+int neapL_guard_traceback(lua_State *L);
+
+// What they keep beside the Task at `index` was handled.
+void neapL_forget_traceback(lua_State *L, int index);
 
 // Closes all coroutines from inside of them, as os.exit has it: L, which runs,
 // those that resumed it, its task's, then the others'. (exit.c)
@@ -361,6 +383,10 @@ void neapL_open_time(lua_State *L, neap_runtime *rt);
 void neapL_open_task(lua_State *L, neap_runtime *rt);
 void neapL_open_future(lua_State *L, neap_runtime *rt);
 void neapL_open_callback(lua_State *L, neap_runtime *rt);
+void neapL_open_timeout(lua_State *L, neap_runtime *rt);
+void neapL_open_group(lua_State *L, neap_runtime *rt);
+void neapL_open_chain(lua_State *L, neap_runtime *rt);
+void neapL_open_orphan(lua_State *L, neap_runtime *rt);
 void neapL_open_gather(lua_State *L, neap_runtime *rt);
 void neapL_open_loop(lua_State *L, neap_runtime *rt);
 void neapL_open_queue(lua_State *L, neap_runtime *rt);

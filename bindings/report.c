@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "bindings/task.h"
+#include "bindings/block.h"
 
 // ---- errors in words
 
@@ -35,34 +35,6 @@ const char *neapL_errorstring(lua_State *L, int arg) {
     return lua_pushfstring(L, "(error object is a %s value%s)",
                            luaL_typename(L, arg),
                            said ? "" : " whose __tostring fails");
-}
-
-// What an error object that is told to a host says of itself, said where the
-// error was raised, as lua does; goes beside the Task at index 2.
-static void keep_words(lua_State *L) {
-    lua_pushnil(L); // an error before it is forgotten
-    if (!lua_isstring(L, 1) &&
-        luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL) {
-        lua_pushvalue(L, 1);
-        if (lua_pcall(L, 1, 1, 0) != LUA_OK) lua_pushnil(L);
-    }
-    neapL_setextra(L, 2, "words");
-}
-
-// The message handler of every task: keeps the traceback of the last error
-// that was no cancel, and that error, beside the Task. A cancel needs none.
-int neapL_traceback(lua_State *L) {
-    neap_runtime *rt = neapL_find(L);
-    lua_settop(L, 1);
-    if (neapL_iserror(L, 1, "Cancelled") || !rt->task) return 1;
-    neapL_task_push(L, rt->task);
-    luaL_traceback(L, L, NULL, 1);
-    neapL_setextra(L, 2, "traceback");
-    lua_pushvalue(L, 1);
-    neapL_setextra(L, 2, "raised");
-    if (rt->task->future.hosted) keep_words(L);
-    lua_settop(L, 1);
-    return 1;
 }
 
 // ---- sending
@@ -111,6 +83,26 @@ void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind) {
     report.message = neapL_errorstring(L, -1);
     send(rt, &report);
     lua_settop(L, index);
+}
+
+void neapL_report_about(lua_State *L, int index, const char *kind) {
+    index = lua_absindex(L, index);
+    neapL_setextra(L, index, "message");
+    lua_pushvalue(L, index);
+    neapL_report_task(L, neapL_find(L), kind);
+    lua_pop(L, 1);
+    lua_pushnil(L);
+    neapL_setextra(L, index, "message");
+}
+
+void neapL_report_open(lua_State *L, int index, const neapL_block *block) {
+    index = lua_absindex(L, index);
+    neapL_block_words(L, block);
+    lua_pushliteral(L, " was never left: write `local x <close> =`");
+    lua_concat(L, 2);
+    lua_pushnil(L); // of errors that were handled meanwhile
+    neapL_setextra(L, index, "traceback");
+    neapL_report_about(L, index, "leak");
 }
 
 static void report_one(lua_State *L, neap_runtime *rt, neapL_task *task) {

@@ -45,7 +45,7 @@ static int run_outside(lua_State *L) {
     int rc = neapL_drive(rt, L, main_ended, group);
     neapL_group_cancel(L, group, left_behind);
     if (rc == 0) rc = neapL_drive(rt, L, all_ended, group);
-    neapL_group_kill(L, group); // the poller failed: nobody can go on
+    neapL_kill_beneath(L, &group->scope); // the poller failed: nobody can go on
     rt->group = outer;
     neapL_group_close(L, group);
     if (rc < 0) return luaL_error(L, "the loop failed: %s", strerror(-rc));

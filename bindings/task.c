@@ -12,6 +12,7 @@
 
 #include <assert.h>
 
+#include "bindings/block.h"
 #include "bindings/threads.h"
 
 enum {        // of the coroutine's stack
@@ -166,43 +167,22 @@ const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
 
 // ---- end
 
-// The Cancelled that a cancelled scope raises, a task's or a group's; pushed.
-static void push_cancelled_of(lua_State *L, const neap_scope *scope) {
-    if (!scope->task) {
-        lua_rawgetp(L, LUA_REGISTRYINDEX, scope);
-        return;
+// What it could not leave, the innermost first.
+static void drop_scopes(lua_State *L, neapL_task *task) {
+    neapL_kill_beneath(L, &task->scope); // what clean-up has spawned
+    task->core.inner = &task->scope;
+    while (task->scope.kids) {
+        neap_scope *leaf = neap_scope_leaf(&task->scope);
+        if (leaf->kind == NEAPL_SCOPE_GROUP)
+            neapL_group_close(L, NEAP_OWNER(leaf, neapL_group, scope));
+        else neapL_blocks_drop(L, leaf, leaf->parent);
     }
-    neapL_task_push(L, NEAPL_CORE_TASK(scope->task));
-    neapL_getvalue(L, -1);
-    lua_remove(L, -2);
-}
-
-// The error on top of L is a Cancelled of the task itself or of a scope around
-// it; its userdata is at `index`.
-static bool is_own_cancel(lua_State *L, neapL_task *task, int index) {
-    bool own = false;
-    if (task->future.cancelling) {
-        neapL_getvalue(L, index);
-        own = lua_rawequal(L, -1, -2);
-        lua_pop(L, 1);
-    }
-    for (neap_scope *scope = task->scope.parent; scope && !own;
-         scope = scope->parent) {
-        if (!scope->cancelled) continue;
-        push_cancelled_of(L, scope);
-        own = lua_rawequal(L, -1, -2);
-        lua_pop(L, 1);
-    }
-    return own;
 }
 
 // Everything but the coroutine; its future has ended before.
 static void leave(neap_runtime *rt, neapL_task *task) {
     assert(!neapL_is_pending(&task->future));
-    while (task->scope.kids) { // what it could not leave
-        neap_link *kid = &task->scope.kids->link;
-        neapL_group_abandon(rt->turner, NEAP_OWNER(kid, neap_scope, link));
-    }
+    if (task->scope.kids) drop_scopes(rt->turner, task);
     neap_task_term(&task->core);
     if (task->future.unawaited) neap_list_append(&rt->failed, &task->core.link);
     neapL_group *group = neapL_group_of(task);
@@ -216,19 +196,63 @@ static void leave(neap_runtime *rt, neapL_task *task) {
 // Ends the task with the error on top of L, which is popped.
 static void fail(lua_State *L, neapL_task *task, int index) {
     index = lua_absindex(L, index);
-    bool cancelled = is_own_cancel(L, task, index);
+    neapL_group *group = neapL_group_of(task);
+    bool cancelled = neapL_is_cancel_of(L, &task->scope, -1);
+    // Of an orphan the scopes that were around it may be gone.
+    if (group->orphan) cancelled |= neapL_iserror(L, -1, "Cancelled");
     neapL_future_fail(L, index, cancelled ? NEAPL_CANCELLED : NEAPL_FAILED);
+    if (group->block && !cancelled) neapL_group_failed(L, group, index);
 }
 
+// A coroutine's scopes stand beneath its task's own between a yield and the
+// next resume: the outermost of one such; NULL: there is none.
+static neap_scope *find_block(const neap_scope *parent) {
+    neap_scope *scope = parent->kids;
+    while (scope && scope->kind != NEAPL_SCOPE_BLOCK) {
+        scope = NEAP_OWNER(scope->link.next, neap_scope, link);
+        if (scope == parent->kids) return NULL;
+    }
+    return scope;
+}
+
+// Reports, and drops, the blocks that the task's function did not leave, and
+// cancels the groups that coroutines of its have open.
+static void settle(lua_State *L, neapL_task *task) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    neap_scope *inner = task->core.inner, *scope = inner;
+    for (; scope != &task->scope; scope = scope->parent)
+        neapL_report_open(L, SELF, neapL_block_of(scope));
+    neapL_blocks_drop(L, inner, &task->scope);
+    while ((scope = find_block(&task->scope))) {
+        while ((inner = find_block(scope))) scope = inner;
+        neapL_blocks_drop(L, scope, &task->scope);
+    }
+}
+
+static int end_body(lua_State *L, int status) {
+    neapL_task *task = lua_touserdata(L, SELF);
+    luaL_checkstack(L, LUA_MINSTACK, "too many results");
+    if (status == LUA_OK || status == LUA_YIELD) {
+        if (task->future.boxed) neapL_forget_traceback(L, SELF);
+        neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);
+    } else fail(L, task, SELF);
+    lua_settop(L, SELF); // the Task stays anchored until leave is through
+    return 1;
+}
+
+static int settled_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)status;
+    return end_body(L, (int)ctx);
+}
+
+// What it ended with is on the stack: BODY and behind, or the error on top.
 static int body_ended(lua_State *L, int status, lua_KContext ctx) {
     neapL_task *task = lua_touserdata(L, SELF);
     (void)ctx;
-    luaL_checkstack(L, LUA_MINSTACK, "too many results");
-    if (status == LUA_OK || status == LUA_YIELD)
-        neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);
-    else fail(L, task, SELF);
-    lua_settop(L, SELF); // the Task stays anchored until leave is through
-    return 1;
+    if (!task->scope.kids) return end_body(L, status);
+    settle(L, task);
+    neapL_call_awaiter(L, status, settled_k);
+    return end_body(L, status);
 }
 
 // The function at the bottom of every task's coroutine.
@@ -351,6 +375,7 @@ void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
     neap_runtime *rt = runtime_of(task);
     lua_State *co = task->co;
     uint32_t row = task->scope.tag;
+    if (task->scope.kids) neapL_kill_beneath(L, &task->scope);
     neapL_task_unwind(L, task, who);
     lua_insert(L, -2); // Task, error
     if (neapL_is_pending(&task->future)) fail(L, task, -2);
@@ -361,56 +386,11 @@ void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
     lua_pop(L, 1);
 }
 
-// ---- cancel
-
-// Replaces the reason on top of L by a Cancelled that names it and its task,
-// whose userdata is at `index` (0: none).
-void neapL_pushcancel(lua_State *L, int index) {
-    if (index) index = lua_absindex(L, index);
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    int reason = lua_gettop(L);
-    if (lua_isnil(L, reason)) neapL_pusherror(L, "Cancelled", "cancelled");
-    else {
-        const char *words = neapL_errorstring(L, reason);
-        words = lua_pushfstring(L, "cancelled: %s", words);
-        neapL_pusherror(L, "Cancelled", words);
-        lua_replace(L, reason + 1);
-        lua_settop(L, reason + 1);
-    }
-    lua_pushvalue(L, reason);
-    lua_setfield(L, -2, "reason");
-    if (index) lua_pushvalue(L, index), lua_setfield(L, -2, "task");
-    lua_replace(L, reason);
-}
-
-bool neapL_task_cancel(lua_State *L, neapL_task *task) {
-    bool pending = neapL_is_pending(&task->future);
-    if (!pending || task->future.cancelling) return lua_pop(L, 1), pending;
-    neapL_task_push(L, task);
-    lua_insert(L, -2);
-    neapL_pushcancel(L, -2);
-    neapL_setvalue(L, -2);
-    lua_pop(L, 1);
-    task->future.cancelling = true;
-    neap_scope_cancel(&task->scope);
-    return true;
-}
-
-void neapL_push_cancelled(lua_State *L, neapL_task *task) {
-    neap_scope *found = NULL, *scope = task->core.inner;
-    for (; scope; scope = scope->shield ? NULL : scope->parent)
-        if (scope->cancelled) found = scope;
-    assert(found);
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    push_cancelled_of(L, found);
-}
-
 // ---- all of them
 
 neapL_task *neapL_task_of(neap_scope *scope) {
-    if (!scope->task) return NULL;
-    neapL_task *task = NEAPL_CORE_TASK(scope->task);
-    return &task->scope == scope ? task : NULL;
+    if (scope->kind != NEAPL_SCOPE_TASK) return NULL;
+    return NEAP_OWNER(scope, neapL_task, scope);
 }
 
 neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task) {

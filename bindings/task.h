@@ -66,22 +66,36 @@ struct neapL_task {
 };
 
 // Owned by whoever opened it; freed when it was left and all its tasks ended.
+// An orphan is one that its owner cannot leave any more: its tasks are
+// cancelled, the owner's end waits for them, and it frees itself after them.
 struct neapL_group {
-    neap_link link;    // in the runtime's list of groups
-    neap_scope scope;  // above its tasks' scopes
-    neap_scope cover;  // the shield under which its owner waits for them
-    neap_runtime *rt;  // whose tasks they are
-    uint64_t id;       // in order of opening: callbacks remember it
-    neapL_task *owner; // who opened it; NULL: no task did
-    neapL_task *main;  // a run's main task, while that lives; else NULL
-    neap_list line;    // who waits for the tasks to end
-    uint32_t live;     // tasks that have not ended
-    uint32_t daemons;  // of them, those that nobody waits for
+    neap_link link;     // in the runtime's list of groups
+    neap_scope scope;   // above its tasks' scopes
+    neap_scope cover;   // the shield under which its owner waits for them
+    neap_runtime *rt;   // whose tasks they are
+    uint64_t id;        // in order of opening: callbacks remember it
+    neapL_group *run;   // whose tasks spawn makes in it; itself: it is a run's
+    neapL_block *block; // a neap.group's body, while that is open; else NULL
+    neapL_task *owner;  // who opened it; NULL: no task did
+    neapL_task *main;   // a run's main task, while that lives; else NULL
+    neap_list line;     // who waits for the tasks to end
+    uint32_t live;      // tasks that have not ended
+    uint32_t daemons;   // of them, those that nobody waits for
+    bool orphan;        // see above
 };
 
 extern const neapL_type neapL_future_type, neapL_task_type;
 
 #define NEAPL_CORE_TASK(ptr) NEAP_OWNER(ptr, neapL_task, core)
+
+// ---- the scopes that a coroutine keeps between a yield and the next resume
+// (chain.c)
+
+// It yielded a value, and what it opened inside of `outer` is open still.
+void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer);
+
+// It is about to run again, or to be closed, in the running task.
+void neapL_chain_restore(lua_State *L, lua_State *co);
 
 // ---- groups (group.c)
 
@@ -110,8 +124,8 @@ void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason);
 bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
                               const char *reason);
 
-// Ends everything beneath a group, children first; no wait is possible there.
-void neapL_group_kill(lua_State *L, neapL_group *group);
+// Ends all tasks beneath a scope, children first; no wait is possible there.
+void neapL_kill_beneath(lua_State *L, neap_scope *root);
 
 // The same from outside of all protected calls; never fails: without memory the
 // tasks are dropped as they stand. (close.c)
@@ -120,12 +134,29 @@ void neapL_end_group(neapL_group *group);
 // The group's tasks that somebody waits for have ended.
 bool neapL_group_idle(const neapL_group *group);
 
-// The group in which code that runs now spawns.
+// The group in which code that runs now spawns: its run's.
 neapL_group *neapL_spawn_group(neap_runtime *rt);
 
-// Its owner is being killed: frees the group whose scope this is, or only
-// closes the scope where it is a group's cover.
-void neapL_group_abandon(lua_State *L, neap_scope *scope);
+// A task of it failed, whose Task is at `index`. (groupface.c)
+void neapL_group_failed(lua_State *L, neapL_group *group, int index);
+
+// Reports what its tasks have failed with and nobody will raise. (groupface.c)
+void neapL_group_report(lua_State *L, neapL_group *group);
+
+// ---- groups that nobody will leave (orphan.c)
+
+// The block of a group is being dropped: its tasks are cancelled, and awaited
+// by the end of the task that owns it at the latest.
+void neapL_group_orphan(lua_State *L, neapL_group *group);
+
+// Where the running task has orphans and may wait for them, it begins to: the
+// caller suspends, and asks again. In the continuation: how that wait ended.
+bool neapL_await_orphans(lua_State *L);
+void neapL_orphans_woken(lua_State *L, int status);
+
+// The same for all of them, in a function that is called: then `k` goes on, at
+// once or later. For code without the runtime as upvalue.
+void neapL_call_awaiter(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
 // A task of it ended.
 void neapL_group_leave(neapL_group *group, bool daemon);
@@ -137,8 +168,14 @@ void neapL_group_leave(neapL_group *group, bool daemon);
 neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
                         int nargs);
 
+// The function at index `fn` (1, or 2 behind options, which were checked) with
+// all that is behind it becomes a task of the group; the Task is pushed.
+int neapL_spawn_with(lua_State *L, neapL_group *group, int fn);
+
 // Pushes the Task userdata of a task that has not ended. [-0, +1, -]
 void neapL_task_push(lua_State *L, neapL_task *task);
+
+// ---- cancels (cancel.c)
 
 // Cancels a task; the reason is on top of L and popped. [-1, +0, m]
 bool neapL_task_cancel(lua_State *L, neapL_task *task);
@@ -146,6 +183,17 @@ bool neapL_task_cancel(lua_State *L, neapL_task *task);
 // Replaces the reason on top of L by a Cancelled that names it and the Task at
 // `index` (0: none). [-1, +1, m]
 void neapL_pushcancel(lua_State *L, int index);
+
+// Cancels a scope that is no task's; the reason is on top of L and popped.
+// False: it was. [-1, +0, m]
+bool neapL_scope_cancel(lua_State *L, neap_scope *scope);
+
+// Pushes the Cancelled that a cancelled scope raises. [-0, +1, m]
+void neapL_push_cancelled_by(lua_State *L, const neap_scope *scope);
+
+// The error at `index` is the Cancelled of this scope; or of it or one around.
+bool neapL_is_cancel_by(lua_State *L, const neap_scope *scope, int index);
+bool neapL_is_cancel_of(lua_State *L, const neap_scope *scope, int index);
 
 // The coroutine in which a task waits: of those that it resumed, and so on, the
 // innermost; or its own.

@@ -73,16 +73,9 @@ static bool take_options(lua_State *L) {
     return daemon;
 }
 
-// neap.spawn(fn, ...) or neap.spawn({ name =, daemon = }, fn, ...) -> Task
-static int spawn(lua_State *L) {
-    neap_runtime *rt = neapL_rt(L);
-    int fn = lua_istable(L, 1) ? 2 : 1;
-    if (fn == 2) neapL_checknames(L, 1, " name daemon ");
-    luaL_checktype(L, fn, LUA_TFUNCTION);
-    if (rt->closing) return luaL_error(L, "the runtime is closing");
+int neapL_spawn_with(lua_State *L, neapL_group *group, int fn) {
     bool daemon = fn == 2 && take_options(L);
-    int nargs = lua_gettop(L) - fn;
-    neapL_task *task = neapL_spawn(L, rt, neapL_spawn_group(rt), nargs);
+    neapL_task *task = neapL_spawn(L, group->rt, group, lua_gettop(L) - fn);
     if (daemon) {
         task->future.daemon = true;
         neapL_group_of(task)->daemons++;
@@ -91,6 +84,16 @@ static int spawn(lua_State *L) {
     lua_pushvalue(L, 1);
     neapL_setextra(L, 2, "name");
     return 1;
+}
+
+// neap.spawn(fn, ...) or neap.spawn({ name =, daemon = }, fn, ...) -> Task
+static int spawn(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    int fn = lua_istable(L, 1) ? 2 : 1;
+    if (fn == 2) neapL_checknames(L, 1, " name daemon ");
+    luaL_checktype(L, fn, LUA_TFUNCTION);
+    if (rt->closing) return luaL_error(L, "the runtime is closing");
+    return neapL_spawn_with(L, neapL_spawn_group(rt), fn);
 }
 
 // ---- who is there

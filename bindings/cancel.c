@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Cancel: the error that a cancelled scope raises, and whose it is.
+//
+// A Cancelled is made once, by the cancel, and every wait in the scope raises
+// that object; a time-out's is made by the first raise, since a deadline
+// strikes where no Lua runs. A task's is its user value; others are in the
+// registry, under the address of their scope, until that is left.
+//
+// Whether a task was cancelled is decided by what ended it: its own Cancelled,
+// or that of a scope around it. Any other Cancelled, of a task that it awaited,
+// is an error to it.
+#include <assert.h>
+
+#include "bindings/task.h"
+
+// Replaces the reason on top of L by a Cancelled that names it and its task,
+// whose userdata is at `index` (0: none).
+void neapL_pushcancel(lua_State *L, int index) {
+    if (index) index = lua_absindex(L, index);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    int reason = lua_gettop(L);
+    if (lua_isnil(L, reason)) neapL_pusherror(L, "Cancelled", "cancelled");
+    else {
+        const char *words = neapL_errorstring(L, reason);
+        words = lua_pushfstring(L, "cancelled: %s", words);
+        neapL_pusherror(L, "Cancelled", words);
+        lua_replace(L, reason + 1);
+        lua_settop(L, reason + 1);
+    }
+    lua_pushvalue(L, reason);
+    lua_setfield(L, -2, "reason");
+    if (index) lua_pushvalue(L, index), lua_setfield(L, -2, "task");
+    lua_replace(L, reason);
+}
+
+bool neapL_task_cancel(lua_State *L, neapL_task *task) {
+    bool pending = neapL_is_pending(&task->future);
+    if (!pending || task->future.cancelling) return lua_pop(L, 1), pending;
+    neapL_task_push(L, task);
+    lua_insert(L, -2);
+    neapL_pushcancel(L, -2);
+    neapL_setvalue(L, -2);
+    lua_pop(L, 1);
+    task->future.cancelling = true;
+    neap_scope_cancel(&task->scope);
+    return true;
+}
+
+// Pushes the task that waits in a scope, or nil.
+static void push_owner(lua_State *L, const neap_scope *scope) {
+    if (scope->task) neapL_task_push(L, NEAPL_CORE_TASK(scope->task));
+    else lua_pushnil(L);
+}
+
+// The Cancelled of a scope that is no task's, from the reason on top.
+static void keep(lua_State *L, const neap_scope *scope) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    push_owner(L, scope);
+    lua_insert(L, -2);
+    neapL_pushcancel(L, lua_isnil(L, -2) ? 0 : -2);
+    lua_remove(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
+}
+
+bool neapL_scope_cancel(lua_State *L, neap_scope *scope) {
+    assert(scope->kind != NEAPL_SCOPE_TASK);
+    if (scope->cancelled) return lua_pop(L, 1), false;
+    keep(L, scope);
+    return neap_scope_cancel(scope);
+}
+
+// Pushes what is kept of a scope's own cancel: nil where it has raised nothing.
+static void push_kept(lua_State *L, const neap_scope *scope) {
+    if (scope->kind != NEAPL_SCOPE_TASK) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, scope);
+        return;
+    }
+    neapL_task_push(L, NEAPL_CORE_TASK(scope->task));
+    neapL_getvalue(L, -1);
+    lua_remove(L, -2);
+}
+
+void neapL_push_cancelled_by(lua_State *L, const neap_scope *scope) {
+    assert(scope->cancelled);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    push_kept(L, scope);
+    if (!lua_isnil(L, -1) || scope->kind != NEAPL_SCOPE_BLOCK) return;
+    lua_pop(L, 1);
+    lua_pushliteral(L, "timed out");
+    keep(L, scope);
+    push_kept(L, scope);
+}
+
+void neapL_push_cancelled(lua_State *L, neapL_task *task) {
+    neapL_push_cancelled_by(L, task->core.inner->cause);
+}
+
+bool neapL_is_cancel_by(lua_State *L, const neap_scope *scope, int index) {
+    if (!scope->cancelled || lua_isnil(L, index)) return false;
+    index = lua_absindex(L, index);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    push_kept(L, scope);
+    bool same = lua_rawequal(L, -1, index);
+    lua_pop(L, 1);
+    return same;
+}
+
+// The cause is nearly always it; other Cancelleds are looked for outwards.
+bool neapL_is_cancel_of(lua_State *L, const neap_scope *scope, int index) {
+    index = lua_absindex(L, index);
+    if (scope->cause && neapL_is_cancel_by(L, scope->cause, index)) return true;
+    if (!neapL_iserror(L, index, "Cancelled")) return false;
+    while (scope && !neapL_is_cancel_by(L, scope, index)) scope = scope->parent;
+    return scope != NULL;
+}

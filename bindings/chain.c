@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Chain: the scopes of a user's coroutine, from one resume to the next.
+//
+// A coroutine's scopes stand beneath the innermost scope of whoever resumes it.
+// When it yields a value with some open, they must not cover its consumer: they
+// are put beneath the task's own scope, where a cancel of the task still finds
+// them, and back when somebody, perhaps another task, resumes it. What strikes
+// meanwhile is met at its next wait.
+//
+// A chain is kept in a weak table under its coroutine, and collected with it:
+// then its scopes are dropped. If the task ends first it drops them, which the
+// chain sees by the number of its outermost block's opening.
+#include <assert.h>
+
+#include "bindings/block.h"
+
+typedef struct chain {
+    const neapL_type *type;
+    neap_scope *inner; // the innermost
+    neapL_block *top;  // the outermost; NULL: the coroutine runs, none are kept
+    uint64_t id;       // of the top's opening
+} chain;
+
+static const neapL_type chain_type;
+
+static bool is_kept(const chain *kept) {
+    return kept->top && kept->top->id == kept->id;
+}
+
+// The coroutine itself, as a key; it runs nothing.
+static void push_key(lua_State *L, lua_State *co) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    luaL_checkstack(co, 1, NULL);
+    lua_pushthread(co);
+    lua_xmove(co, L, 1);
+}
+
+static chain *find(lua_State *L, const neap_runtime *rt, lua_State *co) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->chains);
+    push_key(L, co);
+    lua_rawget(L, -2);
+    chain *kept = lua_touserdata(L, -1);
+    lua_pop(L, 2);
+    return kept;
+}
+
+static chain *add(lua_State *L, neap_runtime *rt, lua_State *co) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->chains);
+    push_key(L, co);
+    chain *kept = neapL_new(L, &chain_type, 0);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    rt->chain_count++;
+    return kept;
+}
+
+static neapL_block *top_of(neap_scope *scope, const neap_scope *outer) {
+    while (scope->parent != outer) scope = scope->parent;
+    assert(scope->kind == NEAPL_SCOPE_BLOCK);
+    return neapL_block_of(scope);
+}
+
+void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer) {
+    neap_runtime *rt = neapL_rt(L);
+    neapL_task *task = rt->task;
+    chain *kept = find(L, rt, co);
+    if (!kept) kept = add(L, rt, co);
+    kept->inner = task->core.inner;
+    kept->top = top_of(kept->inner, outer);
+    kept->id = kept->top->id;
+    task->core.inner = outer;
+    neap_scope_move(&kept->top->deadline.scope, &task->scope);
+}
+
+// The group of a block that another task takes over is that one's to leave.
+static void take_over(chain *kept, neapL_task *task) {
+    neap_scope *scope = kept->inner, *end = task->core.inner;
+    for (; scope != end; scope = scope->parent) {
+        neapL_group *group = neapL_block_of(scope)->group;
+        scope->task = &task->core;
+        if (group) group->owner = task;
+    }
+}
+
+void neapL_chain_restore(lua_State *L, lua_State *co) {
+    neap_runtime *rt = neapL_rt(L);
+    neapL_task *task = rt->task;
+    if (rt->chain_count == 0 || !task) return;
+    chain *kept = find(L, rt, co);
+    if (!kept || !is_kept(kept)) return;
+    neap_scope_move(&kept->top->deadline.scope, task->core.inner);
+    take_over(kept, task);
+    task->core.inner = kept->inner;
+    kept->top = NULL;
+}
+
+// ---- collected with its coroutine
+
+static int chain_gc(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    const chain *kept = lua_touserdata(L, 1);
+    rt->chain_count--;
+    if (!rt->root || !is_kept(kept)) return 0; // closed, or dropped
+    neap_scope *outer = kept->top->deadline.scope.parent;
+    neapL_blocks_drop(L, kept->inner, outer);
+    return 0;
+}
+
+static const luaL_Reg chain_methods[] = {{NULL, NULL}};
+static const luaL_Reg chain_meta[] = {{"__gc", chain_gc}, {NULL, NULL}};
+static const neapL_type chain_type = {"neap.chain", sizeof(chain),
+                                      chain_methods, chain_meta};
+
+void neapL_open_chain(lua_State *L, neap_runtime *rt) {
+    neapL_newtype(L, rt, &chain_type);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    rt->chains = luaL_ref(L, LUA_REGISTRYINDEX);
+}
