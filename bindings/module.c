@@ -65,7 +65,10 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_callback(L, rt);
     neapL_open_run(L, rt);
     neapL_open_time(L, rt);
+    neapL_open_gathering(L, rt);
     neapL_open_gather(L, rt);
+    neapL_open_map(L, rt);
+    neapL_open_wait(L, rt);
     neapL_open_queue(L, rt);
     neapL_open_event(L, rt);
     neapL_open_lock(L, rt);
