@@ -129,6 +129,8 @@ static bool push_object(lua_State *L, const neapL_task *task) {
         if (awaits ? future && neapL_is_pending(future)
                    : lua_rawlen(L, -1) > 0 && lua_isuserdata(L, -1))
             return true;
+        if (awaits && neapL_gathering_push_pending(L, -1))
+            return lua_remove(L, -2), true;
         lua_pop(L, 1);
         if (!awaits) break;
     }

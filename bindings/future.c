@@ -71,7 +71,7 @@ void neapL_setextra(lua_State *L, int index, const char *key) {
 static void wake_line(lua_State *L, int index, neapL_future *future) {
     while (!neap_list_empty(&future->line)) {
         neap_task *first = neap_task_first(&future->line);
-        future->seen = true;
+        future->seen |= first->kind != NEAPL_WATCH; // that does it itself
         if (first->kind == NEAPL_TASK) neap_task_wake(first, NEAP_WAKE_READY);
         else if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
         else if (first->kind == NEAPL_HOST) neapL_host_wake(first);
@@ -79,8 +79,7 @@ static void wake_line(lua_State *L, int index, neapL_future *future) {
     }
 }
 
-// A table of the `count` values on top, with n.
-static void pack(lua_State *L, int count) {
+void neapL_pack(lua_State *L, int count) {
     lua_createtable(L, count, 1);
     lua_insert(L, -(count + 1));
     for (int i = count; i >= 1; i--) lua_rawseti(L, -(i + 1), i);
@@ -92,7 +91,7 @@ void neapL_future_finish(lua_State *L, int index, int count) {
     neapL_future *future = lua_touserdata(L, index);
     assert(neapL_is_pending(future));
     index = lua_absindex(L, index);
-    if (count > 1) pack(L, count);
+    if (count > 1) neapL_pack(L, count);
     if (count == 0 && future->cancelling) lua_pushnil(L);
     if (count > 0 || future->cancelling) neapL_setvalue(L, index);
     future->shape = count == 0   ? NEAPL_NONE
@@ -110,8 +109,37 @@ static void note_failed(lua_State *L, int index, neapL_task *task) {
     neapL_setextra(L, index, "spawned_at");
     if (neapL_group_of(task)->block) return; // its group raises it
     if (task->future.seen || task->future.hosted) return;
+    if (task->future.lent) { // until somebody takes it
+        task->future.reported = true;
+        rt->unseen++;
+        return;
+    }
     neapL_anchor(L, rt, index);
     task->future.unawaited = true;
+}
+
+// What a task failed with is no news if it is the Cancelled; but what was
+// raised before a Cancelled took its place, in a clean-up that waited, must not
+// vanish.
+static bool is_news(lua_State *L, int index, const neapL_future *future) {
+    if (future->type != &neapL_task_type || future->state < NEAPL_FAILED)
+        return false;
+    bool replaced = neapL_getextra(L, index, "raised") != LUA_TNIL;
+    lua_pop(L, 1);
+    return future->state == NEAPL_FAILED || replaced;
+}
+
+void neapL_future_give_back(lua_State *L, int index) {
+    neapL_future *future = lua_touserdata(L, index);
+    neapL_task *task = (neapL_task *)(void *)future;
+    if (future->seen || !future->lent || !is_news(L, index, future)) return;
+    neap_runtime *rt = neapL_of_loop(task->core.loop);
+    neapL_anchor(L, rt, index);
+    if (future->reported) rt->unseen--;
+    future->lent = future->reported = false;
+    future->unawaited = true;
+    if (!task->co) // else it is just about to leave
+        neap_list_append(&rt->failed, &task->core.link);
 }
 
 void neapL_future_fail(lua_State *L, int index, neapL_state state) {
@@ -122,12 +150,7 @@ void neapL_future_fail(lua_State *L, int index, neapL_state state) {
     future->shape = NEAPL_ONE;
     future->state = (uint8_t)state;
     wake_line(L, index, future);
-    if (future->type != &neapL_task_type) return;
-    // What was raised before a Cancelled took its place, in a clean-up that
-    // waited, must not vanish.
-    bool replaced = neapL_getextra(L, index, "raised") != LUA_TNIL;
-    lua_pop(L, 1);
-    if (state == NEAPL_FAILED || replaced)
+    if (is_news(L, index, future))
         note_failed(L, index, (neapL_task *)(void *)future);
 }
 

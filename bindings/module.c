@@ -69,7 +69,10 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_group(L, rt);
     neapL_open_chain(L, rt);
     neapL_open_orphan(L, rt);
+    neapL_open_gathering(L, rt);
     neapL_open_gather(L, rt);
+    neapL_open_map(L, rt);
+    neapL_open_wait(L, rt);
     neapL_open_queue(L, rt);
     neapL_open_event(L, rt);
     neapL_open_lock(L, rt);

@@ -55,6 +55,7 @@ struct neapL_future {
     bool hosted : 1;        // a host waits for it (neap_spawn's done)
     bool closing : 1;   // its coroutine is being closed: it is in rt->anchors
     bool contexted : 1; // a Task that has a neap.context
+    bool lent : 1;      // it ended while an iterator was to hand it out
 };
 
 struct neapL_task {
@@ -262,6 +263,12 @@ int neapL_future_results(lua_State *L, int index);
 // Its error was looked at.
 void neapL_future_see(neap_runtime *rt, neapL_future *future);
 
+// It was lent, and nobody took it: if it failed it is reported after all.
+void neapL_future_give_back(lua_State *L, int index);
+
+// A table of the `count` values on top, with n. [-count, +1, m]
+void neapL_pack(lua_State *L, int count);
+
 // The value of the future at `index`: pushes it; sets it to what is on top.
 void neapL_getvalue(lua_State *L, int index); // [-0, +1, -]
 void neapL_setvalue(lua_State *L, int index); // [-1, +0, -]
@@ -278,11 +285,15 @@ int neapL_await(lua_State *L);
 // and Futures as they are, and raises for anything else. The value is replaced.
 neapL_future *neapL_tofuture(lua_State *L, int arg);
 
-// ---- watches (gather.c): C code told of a future's end, at once
+// ---- watches (gathering.c): C code told of a future's end, at once
 
 enum { NEAPL_WATCH = 100 }; // neap_task.kind; never in the ready deque
 
-void neapL_watch_notify(neap_task *watch);
+void neapL_watch_notify(neap_task *core);
+
+// If a gathering is at `index`: pushes the first of its futures that is
+// pending. [-0, +(0|1), -]
+bool neapL_gathering_push_pending(lua_State *L, int index);
 
 // ---- callbacks (callback.c)
 

@@ -455,6 +455,44 @@ function neap.await(x) end
 ---@return any ...
 function neap.gather(...) end
 
+---@class neap.Outcome
+---@field ok boolean
+---@field value? any  the first result
+---@field n? integer  how many results; they stand at 1 to n
+---@field error? any  where ok is false
+---@field [integer] any
+
+---How each ended; cancels nothing, but what it owns if it is cancelled (waits).
+---@param ... neap.Awaitable|fun(): any ...
+---@return neap.Outcome[]
+function neap.settle(...) end
+
+---All results of the first to end; the others are cancelled (waits).
+---@param a neap.Awaitable|fun(): any ...
+---@param ... neap.Awaitable|fun(): any ...
+---@return any ...
+function neap.race(a, ...) end
+
+---@class neap.MapOptions
+---@field limit? integer  at most so many at once
+
+---The first result of `fn` for each element, in the list's order (waits).
+---@generic T
+---@param list T[]
+---@param fn fun(element: T): any ...
+---@param options? neap.MapOptions
+---@return any[]
+function neap.map(list, fn, options) end
+
+---@class neap.CompletedOptions
+---@field timeout? number  at most so many seconds
+
+---`for task in neap.as_completed(list) do`: in the order of ending (waits).
+---@param list (neap.Awaitable|fun(): any ...)[]
+---@param options? neap.CompletedOptions
+---@return fun(): neap.Awaitable?
+function neap.as_completed(list, options) end
+
 ---@class neap.WaitOptions
 ---@field timeout? number  at most so many seconds
 ---@field return_when? "all"|"first_done"|"first_error"

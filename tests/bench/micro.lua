@@ -3,7 +3,8 @@
 -- One piece of work, measured: nanoseconds of CPU per operation (memory: bytes
 -- per task). tests/bench/run puts it beside its limit.
 --
---     neap tests/bench/micro.lua switch|spawn|queue|lock|event|memory
+--     neap tests/bench/micro.lua switch|spawn|queue|lock|event|gather|
+--         memory
 --     neap tests/bench/micro.lua sleepers COUNT SECONDS
 
 local neap = require "neap"
@@ -69,6 +70,14 @@ function work.event()
     ping:set()
     task:await()
     return 2 * count
+end
+
+-- Ten functions that yield once.
+function work.gather()
+    local count <const>, list = 100000, {}
+    for i = 1, 10 do list[i] = neap.yield end
+    for _ = 1, count do neap.gather(table.unpack(list)) end
+    return count
 end
 
 function work.sleepers(count, span)

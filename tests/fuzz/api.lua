@@ -72,8 +72,8 @@ end
 
 local function check_error(rec, name, e)
     if type(e) == "table" and e.name == "Deadlock" then
-        -- gather and run raise it when what they own has ended.
-        local late = name == "gather" or name == "run" or name == "complete"
+        -- Who owns raises it when what it owns has ended.
+        local late = ("gather settle race map run complete"):find(name, 1, true)
         if not world.deadlocks[e] and not late then check_deadlock() end
         world.deadlocks[e] = true
     elseif type(e) == "table" and e.name == "Cancelled" then
@@ -297,15 +297,62 @@ function actions.await()
     expect(token == rec.token and id == rec.id, "awaited another's result")
 end
 
-function actions.gather()
-    local list = some_tasks(4)
+local function own(list)
     for _, task in ipairs(list) do
         local rec = world.records[task]
         if rec then rec.may_be_cancelled = true end
     end
+    return list
+end
+
+function actions.gather()
+    local list = own(some_tasks(4))
     local results = table.pack(wait("gather", false, neap.gather,
         table.unpack(list)))
     expect(results.n == #list, "gather: %d of %d", results.n, #list)
+end
+
+function actions.settle()
+    local list = own(some_tasks(4))
+    local outcomes = wait("settle", false, neap.settle, table.unpack(list))
+    expect(#outcomes == #list, "settle: %d of %d", #outcomes, #list)
+end
+
+function actions.race()
+    local list = own(some_tasks(4))
+    if #list == 0 then return end
+    wait("race", false, neap.race, table.unpack(list))
+    for _, task in ipairs(list) do
+        expect(type(task) == "function" or task:done(), "race: one is left")
+    end
+end
+
+function actions.map()
+    local count, limit, now = random(0, 5), random(3), 0
+    local list = {}
+    for i = 1, count do list[i] = i end
+    local results = wait("map", false, neap.map, list, function(i)
+        now = now + 1
+        expect(now <= limit, "map: %d at once", now)
+        local _ <close> = setmetatable({}, {__close = function()
+            now = now - 1
+        end})
+        block(2)
+        return -i
+    end, {limit = limit})
+    for i = 1, count do expect(results[i] == -i, "map: another's result") end
+end
+
+function actions.as_completed()
+    local list, seconds = some_tasks(4), random(0, 3)
+    local timeout = not world.sockets and chance(50) and seconds or nil
+    local next_ended, _, _, closing = neap.as_completed(list,
+        {timeout = timeout})
+    local _ <close> = chance(70) and closing or nil
+    for _ = 1, random(4) do
+        local task = wait("as_completed", timeout, next_ended)
+        expect(not task or task:done(), "as_completed: one that has not")
+    end
 end
 
 function actions.wait()

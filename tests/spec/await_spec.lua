@@ -7,36 +7,10 @@ local neap = require "neap"
 local tasks = require "tests.spec.tasks"
 local settle, start, states = tasks.settle, tasks.start, tasks.states
 local guard, forever = tasks.guard, tasks.forever
+local after, fail_after = tasks.after, tasks.fail_after
+local ended, failed = tasks.ended, tasks.failed
 
 after_each(tasks.sweep)
-
--- A function that gives these values after so many passes.
-local function after(passes, ...)
-    local values = table.pack(...)
-    return function()
-        for _ = 1, passes do neap.yield() end
-        return table.unpack(values, 1, values.n)
-    end
-end
-
-local function fail_after(passes, e)
-    return function()
-        for _ = 1, passes do neap.yield() end
-        error(e, 0)
-    end
-end
-
-local function ended(...)
-    local future = neap.Future()
-    future:set_result(...)
-    return future
-end
-
-local function failed(e)
-    local future = neap.Future()
-    future:set_error(e)
-    return future
-end
 
 describe("await:", function()
     it("gives what the task returns, nils and all", function() -- W25
@@ -100,6 +74,9 @@ describe("await:", function()
             function(me) me:await() end,
             function(me) neap.gather(forever, me) end,
             function(me) neap.wait {me} end,
+            function(me) neap.settle(forever, me) end,
+            function(me) neap.race(forever, me) end,
+            function(me) neap.as_completed {forever, me} end,
             function(me) neap.loop():run_until_complete(me) end,
         } do
             local task = start(function() call(neap.current()) end)

@@ -279,6 +279,8 @@ describe("a wait is refused", function() -- Y5
             [neap.sleep] = {0}, [neap.yield] = {}, [neap.run] = {print},
             [neap.await] = {neap.Future()}, [neap.gather] = {neap.Future()},
             [neap.wait] = {{neap.Future()}}, [b.recv] = {b, 1},
+            [neap.settle] = {neap.Future()}, [neap.race] = {neap.Future()},
+            [neap.map] = {{1}, print}, [neap.as_completed] = {{print}},
         }
         string.gsub("x", ".", function()
             for call, arguments in pairs(calls) do

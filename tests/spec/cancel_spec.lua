@@ -50,6 +50,10 @@ describe("at a wait:", function()
         ["await of a future"] = forever,
         ["await of a task"] = function() neap.spawn(forever):await() end,
         gather = function() neap.gather(forever, forever) end,
+        settle = function() neap.settle(forever, forever) end,
+        race = function() neap.race(forever, forever) end,
+        map = function() neap.map({1, 2}, forever, {limit = 1}) end,
+        as_completed = function() neap.as_completed {neap.Future()} () end,
         wait = function() neap.wait({neap.Future()}, {timeout = 1000}) end,
         run = function() neap.run(forever) end,
         run_forever = function() neap.loop():run_forever() end,
@@ -364,6 +368,10 @@ describe("pcall around a wait of a cancelled task:", function()
             pcall(forever)
             caught(neap.run, run)
             caught(neap.gather, run, run)
+            caught(neap.settle, run)
+            caught(neap.race, run)
+            caught(neap.map, {1}, run)
+            caught(neap.as_completed, {run})
             caught(neap.wait, {run})
             local loop = neap.loop()
             caught(loop.run_until_complete, loop, run)

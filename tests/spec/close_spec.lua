@@ -237,6 +237,9 @@ describe("a finalizer that runs after neap's own", function() -- Y12
                 create = function() loop:create_task(print) end,
                 done = function() task:on_done(print) end,
                 wait = function() neap.wait {neap.Future()} end,
+                settle = neap.settle, race = neap.race,
+                map = function() neap.map({1}, print) end,
+                completed = function() neap.as_completed {print} end,
                 reader = function() loop:add_reader(0, print) end,
                 coroutine = coroutine.wrap(function() neap.sleep(0) end),
             } do

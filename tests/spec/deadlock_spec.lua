@@ -38,6 +38,10 @@ neap.Future():await()
     for name, case in pairs {
         gather = {"neap.gather(done, future, future)", "awaiting"},
         wait = {"neap.wait {done, future}", "awaiting"},
+        settle = {"neap.settle(done, future)", "awaiting"},
+        race = {"neap.race(future, neap.Future())", "awaiting"},
+        as_completed = {"for _ in neap.as_completed {done, future} do end",
+            "awaiting"},
         run_until_complete = {"neap.loop():run_until_complete(future)",
             "awaiting"},
         ["a coroutine"] = {"coroutine.wrap(future.await)(future)", "awaiting"},
@@ -55,6 +59,20 @@ done:set_result()
 ]]):format(case[1]))
         end)
     end
+
+    it("in a gather of a thousand names the first that is left", function()
+        check({err = "neap: deadlock: nothing can wake these tasks\n" ..
+            "\t<Task #1 pending, awaiting, it:7>: <Future pending at 0x>\n"},
+            [[
+local list = {}
+for i = 1, 1000 do
+    list[i] = neap.Future()
+    if i ~= 500 then list[i]:set_result() end
+end
+
+neap.gather(table.unpack(list))
+]])
+    end)
 
     it("of an endless sleep", function() -- S19 S11
         check({err = [[

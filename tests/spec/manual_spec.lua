@@ -230,6 +230,12 @@ local calls = {
   ["neap.every"] = function() neap.every(1)() end,
   ["neap.await"] = function(its) neap.await(its.ended) end,
   ["neap.gather"] = function(its) neap.gather(its.ended) end,
+  ["neap.settle"] = function(its) neap.settle(its.ended) end,
+  ["neap.race"] = function(its) neap.race(its.ended) end,
+  ["neap.map"] = function() neap.map({}, print) end,
+  ["neap.as_completed"] = function(its)
+    neap.as_completed {its.ended} ()
+  end,
   ["neap.wait"] = function(its) neap.wait {its.ended} end,
   ["neap.connect"] = function() neap.connect("127.0.0.1", 1) end,
   ["task:await"] = function(its) its.task:await() end,

@@ -82,6 +82,9 @@ stack traceback:
         traceback = "task:traceback()",
         wait = "neap.wait {task}",
         gather = "pcall(neap.gather, task)",
+        settle = "neap.settle(task)",
+        race = "pcall(neap.race, task)",
+        as_completed = "for _ in neap.as_completed {task} do end",
         on_done = "task:on_done(print) neap.yield()",
         run_until_complete =
             "pcall(neap.loop().run_until_complete, neap.loop(), task)",

@@ -36,6 +36,43 @@ function tasks.guard(fn)
     return setmetatable({}, {__close = function(_, e) return fn(e) end})
 end
 
+-- A function that gives these values after so many passes.
+function tasks.after(passes, ...)
+    local values = table.pack(...)
+    return function()
+        for _ = 1, passes do neap.yield() end
+        return table.unpack(values, 1, values.n)
+    end
+end
+
+-- One that fails so late.
+function tasks.fail_after(passes, e)
+    return function()
+        for _ = 1, passes do neap.yield() end
+        error(e, 0)
+    end
+end
+
+-- Futures that have ended.
+function tasks.ended(...)
+    local future = neap.Future()
+    future:set_result(...)
+    return future
+end
+
+function tasks.failed(e)
+    local future = neap.Future()
+    future:set_error(e)
+    return future
+end
+
+-- The error that a call raises.
+function tasks.caught(fn, ...)
+    local ok, e = pcall(fn, ...)
+    assert(not ok, "it raises nothing")
+    return e
+end
+
 -- Cancels what a test has left waiting: after each.
 function tasks.sweep()
     for _, task in ipairs(neap.tasks()) do

@@ -220,6 +220,8 @@ describe("waiting for each other:", function()
     end)
 
     for name, wait in pairs {gather = "neap.gather(%s)",
+            settle = "neap.settle(%s)", race = "neap.race(%s)",
+            as_completed = "for _ in neap.as_completed {%s} do end",
             wait = "neap.wait {%s}", await = "%s:await()"} do
         it("main and a task, by " .. name .. ": a deadlock, no hang", function()
             -- W20
