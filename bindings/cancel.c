@@ -13,24 +13,25 @@
 
 #include "bindings/task.h"
 
-// Replaces the reason on top of L by a Cancelled that names it and its task,
-// whose userdata is at `index` (0: none).
+// The Cancelled for the reason on top of L, pushed.
+static void push_for(lua_State *L) {
+    int reason = lua_gettop(L);
+    const char *words = neapL_errorstring(L, reason);
+    words = lua_pushfstring(L, "cancelled: %s", words);
+    neapL_pusherror(L, &neapL_cancelled, words);
+    lua_pushvalue(L, reason);
+    lua_setfield(L, -2, "reason");
+    lua_replace(L, reason + 1);
+    lua_settop(L, reason + 1);
+}
+
 void neapL_pushcancel(lua_State *L, int index) {
     if (index) index = lua_absindex(L, index);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
-    int reason = lua_gettop(L);
-    if (lua_isnil(L, reason)) neapL_pusherror(L, "Cancelled", "cancelled");
-    else {
-        const char *words = neapL_errorstring(L, reason);
-        words = lua_pushfstring(L, "cancelled: %s", words);
-        neapL_pusherror(L, "Cancelled", words);
-        lua_replace(L, reason + 1);
-        lua_settop(L, reason + 1);
-    }
-    lua_pushvalue(L, reason);
-    lua_setfield(L, -2, "reason");
+    if (lua_isnil(L, -1)) neapL_pusherror(L, &neapL_cancelled, NULL);
+    else push_for(L);
     if (index) lua_pushvalue(L, index), lua_setfield(L, -2, "task");
-    lua_replace(L, reason);
+    lua_replace(L, -2);
 }
 
 bool neapL_task_cancel(lua_State *L, neapL_task *task) {
@@ -109,7 +110,7 @@ bool neapL_is_cancel_by(lua_State *L, const neap_scope *scope, int index) {
 bool neapL_is_cancel_of(lua_State *L, const neap_scope *scope, int index) {
     index = lua_absindex(L, index);
     if (scope->cause && neapL_is_cancel_by(L, scope->cause, index)) return true;
-    if (!neapL_iserror(L, index, "Cancelled")) return false;
+    if (!neapL_iserror(L, index, &neapL_cancelled)) return false;
     while (scope && !neapL_is_cancel_by(L, scope, index)) scope = scope->parent;
     return scope != NULL;
 }

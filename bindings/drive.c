@@ -201,7 +201,7 @@ static int untie(lua_State *L) {
     const char *words = push_words(rt, L);
     neapL_task *main = group->main;
     if (main && main->core.state == NEAP_TASK_WAITING) {
-        neapL_pusherror(L, "Deadlock", words);
+        neapL_pusherror(L, &neapL_deadlocked, words);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
         neap_task_wake(&main->core, NEAP_WAKE_STUCK);
     } else clear(rt, L, group);

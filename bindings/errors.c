@@ -3,14 +3,19 @@
 //
 // A failure of input or output is no error: it is nil, a message that names
 // what it concerns, and a code. Misuse raises, in Lua's own words. What is
-// raised as a thing of its own (Cancelled, QueueClosed) is a table with a class
-// name, a message, and one metatable for all.
+// raised as a thing of its own (Cancelled, QueueClosed) is a table with a
+// message, and its class is its metatable, which the registry has under the
+// class's address: asking for it compares two tables.
 #include <errno.h>
 #include <string.h>
 
 #include "bindings/neapL.h"
 
-static char error_meta; // its address is the metatable's registry key
+const neapL_class neapL_cancelled = {"Cancelled", "cancelled"},
+                  neapL_timed_out = {"Timeout", "timed out"},
+                  neapL_error_group = {"ErrorGroup", "several errors"},
+                  neapL_queue_closed = {"QueueClosed", "queue is closed"},
+                  neapL_deadlocked = {"Deadlock", "deadlock"};
 
 #define NAMED(name) \
     { name, #name }
@@ -62,41 +67,43 @@ static int error_tostring(lua_State *L) {
     return 1;
 }
 
-static void push_metatable(lua_State *L) {
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &error_meta) == LUA_TTABLE) return;
+static void push_metatable(lua_State *L, const neapL_class *class) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, class) == LUA_TTABLE) return;
     lua_pop(L, 1);
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_pushcfunction(L, error_tostring);
     lua_setfield(L, -2, "__tostring");
     lua_pushliteral(L, "neap.Error");
     lua_setfield(L, -2, "__name");
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, class->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, class->message);
+    lua_setfield(L, -2, "message");
+    lua_setfield(L, -2, "__index");
     lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &error_meta);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, class);
 }
 
-void neapL_pusherror(lua_State *L, const char *class, const char *message) {
-    luaL_checkstack(L, 4, NULL);
-    lua_createtable(L, 0, 4);
-    lua_pushstring(L, class);
-    lua_setfield(L, -2, "name");
-    lua_pushstring(L, message);
-    lua_setfield(L, -2, "message");
-    push_metatable(L);
+enum { FIELDS = 3 }; // a message, and what a class adds
+
+void neapL_pusherror(lua_State *L, const neapL_class *class,
+                     const char *message) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    lua_createtable(L, 0, message ? FIELDS : 1);
+    if (message) {
+        lua_pushstring(L, message);
+        lua_setfield(L, -2, "message");
+    }
+    push_metatable(L, class);
     lua_setmetatable(L, -2);
 }
 
-bool neapL_iserror(lua_State *L, int arg, const char *class) {
-    arg = lua_absindex(L, arg);
+bool neapL_iserror(lua_State *L, int arg, const neapL_class *class) {
     if (lua_type(L, arg) != LUA_TTABLE || !lua_getmetatable(L, arg))
         return false;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &error_meta);
-    bool ours = lua_rawequal(L, -1, -2);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, class);
+    bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
-    if (!ours) return false;
-    lua_pushliteral(L, "name");
-    lua_rawget(L, arg);
-    const char *name = lua_tostring(L, -1);
-    bool same = name && strcmp(name, class) == 0;
-    lua_pop(L, 1);
     return same;
 }

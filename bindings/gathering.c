@@ -385,7 +385,7 @@ int neapL_gathering_end(lua_State *L, lua_CFunction finish) {
 // With the error on top. A cancel that comes meanwhile does not hide it, unless
 // it is another's Cancelled.
 static int end_with_error(lua_State *L) {
-    bool cancelled = neapL_iserror(L, lua_gettop(L), "Cancelled");
+    bool cancelled = neapL_iserror(L, lua_gettop(L), &neapL_cancelled);
     gathering_of(L)->keeps = !cancelled;
     return neapL_gathering_end(L, lua_error);
 }

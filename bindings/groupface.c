@@ -68,7 +68,7 @@ static void join_errors(lua_State *L, lua_Integer count) {
     }
     if (count > LISTED_MAX) luaL_addstring(&words, "\n\t...");
     luaL_pushresult(&words);
-    neapL_pusherror(L, "ErrorGroup", lua_tostring(L, -1));
+    neapL_pusherror(L, &neapL_error_group, lua_tostring(L, -1));
     lua_pushvalue(L, list);
     lua_setfield(L, -2, "errors");
     lua_replace(L, list);

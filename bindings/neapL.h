@@ -297,12 +297,22 @@ int neapL_fail_code(lua_State *L, const char *message, const char *code);
 // "ECONNREFUSED" for -ECONNREFUSED or ECONNREFUSED.
 const char *neapL_errno_name(int rc);
 
-// Pushes an error object of a class ("Cancelled", "QueueClosed", "Deadlock")
-// with a message; tostring gives the message. [-0, +1, m]
-void neapL_pusherror(lua_State *L, const char *class, const char *message);
+// Error objects: tables whose class has a name of its own, which is e.name;
+// e.message is also what tostring gives.
+typedef struct neapL_class {
+    const char *name;
+    const char *message; // where the object has none of its own
+} neapL_class;
 
-// The value at `arg` is an error object of that class.
-bool neapL_iserror(lua_State *L, int arg, const char *class);
+extern const neapL_class neapL_cancelled, neapL_timed_out, neapL_error_group,
+    neapL_queue_closed, neapL_deadlocked;
+
+// Pushes one with a message (NULL: its class's). [-0, +1, m]
+void neapL_pusherror(lua_State *L, const neapL_class *class,
+                     const char *message);
+
+// The value at `arg` is one of that class.
+bool neapL_iserror(lua_State *L, int arg, const neapL_class *class);
 
 // ---- time
 

@@ -141,7 +141,7 @@ static int push_closed(lua_State *L) {
 }
 
 static int raise_closed(lua_State *L) {
-    neapL_pusherror(L, "QueueClosed", "queue is closed");
+    neapL_pusherror(L, &neapL_queue_closed, NULL);
     return lua_error(L);
 }
 

@@ -78,7 +78,7 @@ void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind) {
     report.spawned_at = extra(L, index, "spawned_at");
     if (neapL_getextra(L, index, "message") == LUA_TNIL) // of a leak
         neapL_getvalue(L, index);
-    if (neapL_iserror(L, -1, "Cancelled") && report.traceback)
+    if (neapL_iserror(L, -1, &neapL_cancelled) && report.traceback)
         neapL_getextra(L, index, "raised");
     report.message = neapL_errorstring(L, -1);
     send(rt, &report);

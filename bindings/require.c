@@ -50,7 +50,7 @@ static bool has_failed(lua_State *L) {
     const neapL_task *task = neapL_current(L);
     bool cancelled = task && task->core.inner->cause;
     if (lua_isnoneornil(L, 2)) return false;
-    return !cancelled || !neapL_iserror(L, 2, "Cancelled");
+    return !cancelled || !neapL_iserror(L, 2, &neapL_cancelled);
 }
 
 static void share_error(lua_State *L) {

@@ -193,13 +193,26 @@ static void leave(neap_runtime *rt, neapL_task *task) {
     task->co = NULL;
 }
 
+// The error on top of L is the Cancelled of the task, whose userdata is at
+// `index`, or that of a scope around it.
+static bool is_own_cancel(lua_State *L, const neapL_task *task, int index) {
+    if (!task->scope.cause) return false;
+    if (task->future.cancelling) {
+        neapL_getvalue(L, index);
+        bool same = lua_rawequal(L, -1, -2);
+        lua_pop(L, 1);
+        if (same) return true;
+    }
+    return neapL_is_cancel_of(L, &task->scope, -1);
+}
+
 // Ends the task with the error on top of L, which is popped.
 static void fail(lua_State *L, neapL_task *task, int index) {
     index = lua_absindex(L, index);
     neapL_group *group = neapL_group_of(task);
-    bool cancelled = neapL_is_cancel_of(L, &task->scope, -1);
+    bool cancelled = is_own_cancel(L, task, index);
     // Of an orphan the scopes that were around it may be gone.
-    if (group->orphan) cancelled |= neapL_iserror(L, -1, "Cancelled");
+    if (group->orphan) cancelled |= neapL_iserror(L, -1, &neapL_cancelled);
     neapL_future_fail(L, index, cancelled ? NEAPL_CANCELLED : NEAPL_FAILED);
     if (group->block && !cancelled) neapL_group_failed(L, group, index);
 }

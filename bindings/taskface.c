@@ -174,7 +174,7 @@ const neapL_type neapL_task_type = {"neap.Task", sizeof(neapL_task),
 
 static int is_cancelled(lua_State *L) {
     luaL_checkany(L, 1);
-    lua_pushboolean(L, neapL_iserror(L, 1, "Cancelled"));
+    lua_pushboolean(L, neapL_iserror(L, 1, &neapL_cancelled));
     return 1;
 }
 

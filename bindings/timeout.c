@@ -12,7 +12,7 @@ static const neapL_type timeout_type;
 // The error object; how long it was. [-0, +1, m]
 static void push_timeout(lua_State *L, int64_t span_ns) {
     lua_pushfstring(L, "timed out after %f s", (lua_Number)span_ns / 1e9);
-    neapL_pusherror(L, "Timeout", lua_tostring(L, -1));
+    neapL_pusherror(L, &neapL_timed_out, lua_tostring(L, -1));
     lua_remove(L, -2);
 }
 
@@ -158,7 +158,7 @@ static const neapL_type timeout_type = {
 
 static int is_timeout(lua_State *L) {
     luaL_checkany(L, 1);
-    lua_pushboolean(L, neapL_iserror(L, 1, "Timeout"));
+    lua_pushboolean(L, neapL_iserror(L, 1, &neapL_timed_out));
     return 1;
 }
 

@@ -60,8 +60,9 @@ static void keep_replaced(lua_State *L) {
 int neapL_traceback(lua_State *L) {
     neap_runtime *rt = neapL_find(L);
     lua_settop(L, 1);
-    bool cancelled = neapL_iserror(L, 1, "Cancelled");
-    if (!rt->task || (cancelled && !is_from_guard(L))) return 1;
+    bool cancelled = neapL_iserror(L, 1, &neapL_cancelled);
+    if (!rt->task) return 1;
+    if (cancelled && (!rt->task->future.boxed || !is_from_guard(L))) return 1;
     neapL_task_push(L, rt->task);
     if (cancelled) keep_replaced(L);
     else keep(L, "raised", "traceback");
@@ -73,7 +74,7 @@ int neapL_traceback(lua_State *L) {
 int neapL_guard_traceback(lua_State *L) {
     neap_runtime *rt = neapL_find(L);
     lua_settop(L, 1);
-    if (neapL_iserror(L, 1, "Cancelled") || !rt->task) return 1;
+    if (neapL_iserror(L, 1, &neapL_cancelled) || !rt->task) return 1;
     neapL_task_push(L, rt->task);
     keep(L, "guarded", "inner_traceback");
     lua_settop(L, 1);

@@ -118,7 +118,7 @@ static int raise_timeout(lua_State *L, const neapL_gathering *gathering) {
     const char *words =
         lua_pushfstring(L, "as_completed: time-out, %d of %d still run",
                         gathering->pending, gathering->size);
-    neapL_pusherror(L, "Timeout", words);
+    neapL_pusherror(L, &neapL_timed_out, words);
     return lua_error(L);
 }
 
