@@ -99,12 +99,17 @@ static int stay_k(lua_State *L, int status, lua_KContext ctx) {
         neap_list_unlink(&here->link);
     neapL_woken(L, status);
     if (is_over(here)) return leave(L, here);
-    neapL_task *task =
-        neapL_waiting(L, here->future ? NEAPL_AWAIT : NEAPL_FOREVER);
-    here->waiter = &task->core;
+    neapL_waiting(L, here->future ? NEAPL_AWAIT : NEAPL_FOREVER);
     if (here->future) neap_task_wait(here->waiter, &here->future->line);
     else neap_task_wait_outside(here->waiter, NULL);
     return neapL_suspend(L, ctx, stay_k);
+}
+
+// A stop that came before: what is ready still runs once, as outside.
+static int stay_once(lua_State *L, stay *here) {
+    neapL_waiting(L, NEAPL_YIELD);
+    neap_task_yield(here->waiter);
+    return neapL_suspend(L, 0, stay_k);
 }
 
 // Raises where neither a wait nor a loop is possible.
@@ -119,7 +124,9 @@ static int stay_here(lua_State *L, neapL_future *future) {
     if (task && future == &task->future)
         return luaL_error(L, "a task cannot await itself");
     stay *here = push_stay(L, future);
-    return task ? neapL_begin(L, 0, stay_k) : stay_outside(L, here);
+    if (!task) return stay_outside(L, here);
+    here->waiter = &neapL_current(L)->core;
+    return here->stopped ? stay_once(L, here) : neapL_begin(L, 0, stay_k);
 }
 
 // loop:run_forever(): until stop()
