@@ -73,10 +73,11 @@ typedef struct neap_config {
     void *output_ud;          // its first argument
     int64_t grace_ns;         // neap_close waits so long; default: 5 s
     int64_t timer_slack_ns;   // timers wake at most once per; default 0.5 ms
+    uint64_t seed;            // shuffles what is ready at once; default: not
 } neap_config;
 
 #define NEAP_CONFIG_INIT \
-    { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+    { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 // ---- life
 

@@ -87,6 +87,7 @@ static neap_runtime *open_above(const neap_config *config) {
 bool state_open(command *c, const options *o) {
     neap_config config = NEAP_CONFIG_INIT;
     if (o->virtual_clock) config.flags |= NEAP_VIRTUAL_CLOCK;
+    config.seed = o->seed;
     config.report = report_task;
     config.report_ud = c;
     c->rt = open_above(&config);

@@ -28,7 +28,7 @@ static void do_lua(neap_runtime *rt, const char *code) {
 }
 
 typedef struct text {
-    char bytes[64];
+    char bytes[128];
     size_t size;
 } text;
 
@@ -214,6 +214,31 @@ static void coalesce(void) {
     CHECK(now_ns() - start_ns >= 20 * ms);
 }
 
+// One seed, one order; the same for what is drawn by chance.
+static void shuffle(uint64_t seed, text *printed) {
+    neap_config config = NEAP_CONFIG_INIT;
+    *printed = (text){.size = 0};
+    config.seed = seed;
+    config.output = take_output;
+    config.output_ud = printed;
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt);
+    CHECK(neap_dostring(rt,
+                        "for i = 1, 20 do require 'neap'.spawn(print, i) end\n"
+                        "print(math.random(1e6))",
+                        "=seed") == 0);
+    neap_close(rt);
+}
+
+static void be_random(void) { // S25
+    text one, same, other;
+    shuffle(1, &one);
+    shuffle(1, &same);
+    shuffle(2, &other);
+    CHECK(one.size == same.size && !memcmp(one.bytes, same.bytes, one.size));
+    CHECK(one.size != other.size || memcmp(one.bytes, other.bytes, one.size));
+}
+
 // Nobody is told where nobody wants to hear; neap_report_print writes stderr.
 static void be_silent(void) {
     char path[64];
@@ -242,6 +267,7 @@ int main(void) {
     report();
     jump();
     coalesce();
+    be_random();
     be_silent();
     return 0;
 }
