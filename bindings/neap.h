@@ -122,7 +122,8 @@ typedef void (*neap_done)(neap_runtime *rt, int status, int count, void *ud);
 NEAP_API int neap_spawn(neap_runtime *rt, int nargs, neap_done done, void *ud);
 
 // Turns until no task is left, daemons excepted, and nobody holds: 0, or -1:
-// see neap_error (also "interrupted", where no main task could take that up).
+// see neap_error (also the reason of an interruption that came when the main
+// task had ended).
 NEAP_API int neap_run(neap_runtime *rt);
 
 // One turn, which sleeps for at most `limit_ns` (0: not at all, negative: as
@@ -156,8 +157,10 @@ NEAP_API void neap_hold(neap_runtime *rt, int delta);
 
 // Interrupts what runs: the main task is cancelled, a busy loop too. From a
 // signal handler on the runtime's thread; elsewhere it is heard at the next
-// turn. Not after neap_close.
+// turn. Not after neap_close. The reason that it is cancelled with is
+// "interrupted", or yours: a string that lives as long as the runtime.
 NEAP_API void neap_interrupt(neap_runtime *rt);
+NEAP_API void neap_interrupt_with(neap_runtime *rt, const char *reason);
 
 // ---- words
 

@@ -132,11 +132,14 @@ typedef struct neapL_threads {
     int anchors;               // registry: table, row -> coroutine
 } neapL_threads;
 
-// neap_interrupt was called, and the hook that stands in for a debugger's.
+// What a signal handler asks for, and the hook that stands in for a debugger's.
+// A handler writes its wish first and `pending` then; who takes it up clears
+// `pending` first: so none is lost, and there may be nothing where it is set.
 typedef struct neapL_interruption {
-    volatile sig_atomic_t pending; // not taken up yet
-    atomic_bool remote;            // the same, from another thread
-    bool heard;        // it came when main had ended: neap_run fails with it
+    volatile sig_atomic_t pending; // something is asked for
+    const char *volatile reason;   // to cancel the main task; NULL: not
+    _Atomic(const char *) remote;  // the same, from another thread
+    const char *heard; // it came when main had ended: neap_run fails with it
     pthread_t thread;  // the runtime's
     lua_State *hooked; // where our hook is set; NULL: nowhere
     lua_Hook hook;     // what was set there before,
