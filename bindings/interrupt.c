@@ -41,9 +41,12 @@ static void cancel(lua_State *L, neapL_task *task, const char *reason) {
 // The main task; where it has ended, every task.
 static void cancel_main(neap_runtime *rt, lua_State *L, const char *reason) {
     neapL_task *main = main_task(rt);
-    if (main) cancel(L, main, reason);
-    else {
+    if (main) {
+        cancel(L, main, reason);
+        neapL_overdue_main(rt, main);
+    } else {
         neapL_group_cancel_tasks(L, rt->root, reason);
+        neapL_overdue_all(rt);
         rt->interruption.heard = reason;
     }
 }

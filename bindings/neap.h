@@ -71,7 +71,7 @@ typedef struct neap_config {
     void *report_ud;          // its first argument
     neap_output_fn output;    // what `print` writes; default: stdout
     void *output_ud;          // its first argument
-    int64_t grace_ns;         // neap_close waits so long; default: 5 s
+    int64_t grace_ns;         // for the cancelled to end in; default: 5 s
     int64_t timer_slack_ns;   // timers wake at most once per; default 0.5 ms
     uint64_t seed;            // shuffles what is ready at once; default: not
 } neap_config;

@@ -146,6 +146,15 @@ typedef struct neapL_interruption {
     int mask, count;   // with what
 } neapL_interruption;
 
+// Who was told to end, and is named after the grace (overdue.c).
+typedef struct neapL_overdue {
+    neap_task core;   // strikes when the first grace is over
+    uint64_t main_id; // of the main task that a signal cancelled; 0: none
+    int64_t main_ns;  // when it is named
+    uint32_t groups;  // whose tasks are named at a time of their own
+    bool over;        // neap_close began, which names who is left itself
+} neapL_overdue;
+
 // A resume that is under way: a link of the chain from the innermost out.
 typedef struct neapL_link {
     lua_State *L;          // who resumes
@@ -176,6 +185,7 @@ struct neap_runtime {
     int results;           // of the slice; they stay where they are
     uint32_t quick;        // calls of this slice that did not have to wait
     neapL_interruption interruption; // neap_interrupt's
+    neapL_overdue overdue;           // who is to end, and may not
 
     // tasks
     neapL_group *root;        // tasks that belong to no run
@@ -350,10 +360,13 @@ void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
 // Reports a block that the Task at `index` of L, which ends, has never left.
 void neapL_report_open(lua_State *L, int index, const neapL_block *block);
 
-// Reports what concerns no single task ("deadlock"); or the Task on top of L.
+// Reports a task that has not ended, with where it stands and was spawned.
+void neapL_report_standing(lua_State *L, neapL_task *task, const char *kind,
+                           const char *message);
+
+// Reports what concerns no single task ("deadlock").
 void neapL_report_words(neap_runtime *rt, const char *kind,
                         const char *message);
-void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind);
 
 // A string for the error object at `arg`, whatever it is; never raises but for
 // memory. [-0, +1, m]
