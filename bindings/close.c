@@ -180,6 +180,7 @@ void neapL_wind_up(neap_runtime *rt) {
     rt->turner = rt->L;
     neap_inbox_close(&rt->loop.inbox);
     neapL_overdue_stop(rt);
+    neapL_debug_leaks(rt);
     if (!neapL_protect(rt, cancel_all, rt)) neap_scope_cancel(&rt->root->scope);
     neapL_run_out(rt->root);
     rt->closing = true;

@@ -353,6 +353,9 @@ bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
 // Reports the tasks that failed in this turn and that nobody waited for.
 void neapL_report_failed(neap_runtime *rt);
 
+// Completes a report and hands it to the host.
+void neapL_report(neap_runtime *rt, const neap_report *report);
+
 // Reports an error whose object is on top of L, with a traceback or NULL.
 void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
                         const char *spawned_at);

@@ -40,7 +40,7 @@ const char *neapL_errorstring(lua_State *L, int arg) {
 
 // ---- sending
 
-static void send(neap_runtime *rt, const neap_report *report) {
+void neapL_report(neap_runtime *rt, const neap_report *report) {
     neap_report complete = *report;
     complete.time = (double)neap_loop_time(&rt->loop) / 1e9;
     if (rt->config.report) rt->config.report(rt->config.report_ud, &complete);
@@ -52,14 +52,14 @@ void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
                           .message = neapL_errorstring(L, -1),
                           .traceback = traceback,
                           .spawned_at = spawned_at};
-    send(rt, &report);
+    neapL_report(rt, &report);
     lua_pop(L, 1);
 }
 
 void neapL_report_words(neap_runtime *rt, const char *kind,
                         const char *message) {
     neap_report report = {.kind = kind, .message = message};
-    send(rt, &report);
+    neapL_report(rt, &report);
 }
 
 static const char *extra(lua_State *L, int index, const char *key) {
@@ -82,7 +82,7 @@ static void report_task(lua_State *L, const char *kind) {
     if (neapL_iserror(L, -1, "Cancelled") && report.traceback)
         neapL_getextra(L, index, "raised");
     report.message = neapL_errorstring(L, -1);
-    send(neapL_find(L), &report);
+    neapL_report(neapL_find(L), &report);
     lua_settop(L, index);
 }
 
@@ -116,7 +116,7 @@ void neapL_report_standing(lua_State *L, neapL_task *task, const char *kind,
     luaL_traceback(L, neapL_waits_in(task), NULL, 0);
     report.traceback = lua_tostring(L, -1);
     report.spawned_at = neapL_spawned_at(L, task);
-    send(neapL_of_loop(task->core.loop), &report);
+    neapL_report(neapL_of_loop(task->core.loop), &report);
     lua_settop(L, top);
 }
 

@@ -41,7 +41,7 @@ static void resume_other(neap_runtime *rt, neap_task *task) {
 }
 
 // The one step that runs user code ends here.
-static void resume(neap_task *task) {
+void neapL_slice(neap_task *task) {
     neap_runtime *rt = neapL_of_loop(task->loop);
     if (task->kind == NEAPL_TASK) neapL_task_slice(rt, NEAPL_CORE_TASK(task));
     else resume_other(rt, task);
@@ -69,7 +69,9 @@ static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->forevers);
     neap_list_init(&rt->unsettled);
     rt->interruption.thread = pthread_self();
-    int rc = neap_loop_init(&rt->loop, &rt->alloc, resume);
+    bool debug = rt->config.flags & NEAP_DEBUG_MODE;
+    int rc = neap_loop_init(&rt->loop, &rt->alloc,
+                            debug ? neapL_debug_slice : neapL_slice);
     if (rc < 0) return rc;
     rt->loop.end = end;
     rt->loop.is_virtual = rt->config.flags & NEAP_VIRTUAL_CLOCK;

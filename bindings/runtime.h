@@ -21,6 +21,12 @@ void neapL_host_tell(neap_runtime *rt);
 void neapL_overdue_slice(neap_runtime *rt);
 void neapL_overdue_stop(neap_runtime *rt);
 
+// The resume hook, and that of debug mode, which also takes the time. What is
+// left over is reported, in debug mode. (debug.c)
+void neapL_slice(neap_task *task);
+void neapL_debug_slice(neap_task *task);
+void neapL_debug_leaks(neap_runtime *rt);
+
 // Frees what the loop holds; tasks have been ended. Sockets are closed.
 void neapL_runtime_term(neap_runtime *rt);
 

@@ -239,6 +239,37 @@ static void be_random(void) { // S25
     CHECK(one.size != other.size || memcmp(one.bytes, other.bytes, one.size));
 }
 
+static void idle(void *arg) { (void)arg; }
+
+// What held the loop up, and what is left over; a host's own slices are not
+// its business.
+static void debug(void) {
+    seen all = {0};
+    neap_config config = NEAP_CONFIG_INIT;
+    config.flags = NEAP_DEBUG_MODE;
+    config.report = take_report;
+    config.report_ud = &all;
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt && neap_post(rt, idle, NULL) == 0);
+    CHECK(neap_dostring(rt,
+                        "local start = os.clock()\n"
+                        "while os.clock() - start < 0.11 do end\n"
+                        "require 'neap'.call_later(100, print)",
+                        "=slow") == 0);
+    CHECK(all.reports == 1 && all.last.id == 1 && neap_unseen(rt) == 0);
+    CHECK_WORDS(all.words, "slow|-|held the loop for 0.");
+    neap_close(rt);
+    CHECK(all.reports == 2);
+    CHECK_WORDS(all.words, "leak|-|a callback was never called|slow:3|-");
+    config.size = offsetof(neap_config, seed);
+    rt = neap_open(&config);
+    CHECK(rt && luaL_loadstring(neap_state(rt), "x = 1") == LUA_OK);
+    CHECK(neap_spawn(rt, 0, NULL, NULL) == 0);
+    neap_close(rt);
+    CHECK(all.reports == 3);
+    CHECK_WORDS(all.words, "leak|-|had not ended when the runtime was closed");
+}
+
 // Nobody is told where nobody wants to hear; neap_report_print writes stderr.
 static void be_silent(void) {
     char path[64];
@@ -268,6 +299,7 @@ int main(void) {
     jump();
     coalesce();
     be_random();
+    debug();
     be_silent();
     return 0;
 }
