@@ -35,6 +35,16 @@ for name, signal in pairs(signals) do
       assert.truthy(out:find("cancelled: " .. reason, 1, true))
     end)
 
+    it("lets clean-up wait under a shield", function()
+      local out = talk([[
+        local t <close> = setmetatable({}, {__close = function()
+          neap.shield(neap.sleep, 0.01)
+          print("waited", pcall(neap.sleep, 0.01)) end})
+        print "ready"
+        neap.sleep(1000)]], at_once)
+      assert.truthy(out:find("waited%s+false%s+cancelled: " .. reason))
+    end)
+
     it("ends a busy loop", function()
       talk([[print "ready" while true do end]], at_once)
     end)
