@@ -185,7 +185,8 @@ static bool is_empty(neap_runtime *rt, const void *ud) {
 }
 
 static int closed_k(lua_State *L, int status, lua_KContext ctx) {
-    (void)L, (void)status, (void)ctx;
+    (void)L, (void)status;
+    neapL_overdue_leave((neapL_group *)ctx); // NOLINT: as it was given
     return 0;
 }
 
@@ -212,12 +213,15 @@ static int loop_close(lua_State *L) {
     if (rt->task) {
         lua_pushvalue(L, lua_upvalueindex(2)); // neap.wait
         push_others(L, group);
-        lua_callk(L, 1, 0, 0, closed_k);
-        return 0;
+        neapL_overdue_group(group);
+        lua_callk(L, 1, 0, (lua_KContext)group, closed_k);
+        return closed_k(L, LUA_OK, (lua_KContext)group);
     }
     if (rt->loop.in_turn) neapL_waiting(L, NEAPL_AWAIT); // raises: a callback
     neapL_group_cancel_tasks(L, group, "the loop was closed");
+    neapL_overdue_group(group);
     neapL_drive(rt, L, is_empty, group);
+    neapL_overdue_leave(group);
     return 0;
 }
 
