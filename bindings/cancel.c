@@ -34,17 +34,24 @@ void neapL_pushcancel(lua_State *L, int index) {
     lua_replace(L, -2);
 }
 
-bool neapL_task_cancel(lua_State *L, neapL_task *task) {
+bool neapL_cancel_at(lua_State *L, int index) {
+    neapL_task *task = lua_touserdata(L, index);
     bool pending = neapL_is_pending(&task->future);
     if (!pending || task->future.cancelling) return lua_pop(L, 1), pending;
-    neapL_task_push(L, task);
-    lua_insert(L, -2);
-    neapL_pushcancel(L, -2);
-    neapL_setvalue(L, -2);
-    lua_pop(L, 1);
+    neapL_pushcancel(L, index);
+    neapL_setvalue(L, index);
     task->future.cancelling = true;
     neap_scope_cancel(&task->scope);
     return true;
+}
+
+bool neapL_task_cancel(lua_State *L, neapL_task *task) {
+    if (!neapL_is_pending(&task->future)) return lua_pop(L, 1), false;
+    neapL_task_push(L, task);
+    lua_insert(L, -2);
+    bool pending = neapL_cancel_at(L, lua_gettop(L) - 1);
+    lua_pop(L, 1);
+    return pending;
 }
 
 // Pushes the task that waits in a scope, or nil.

@@ -277,8 +277,7 @@ static int future_cancel(lua_State *L) {
     neapL_future *future = neapL_checkfuture(L, 1);
     lua_settop(L, 2);
     bool pending = neapL_is_pending(future);
-    if (future->type == &neapL_task_type)
-        pending = neapL_task_cancel(L, (neapL_task *)(void *)future);
+    if (future->type == &neapL_task_type) pending = neapL_cancel_at(L, 1);
     else if (pending) {
         neapL_pushcancel(L, 1);
         neapL_future_fail(L, 1, NEAPL_CANCELLED);

@@ -338,7 +338,7 @@ static void cancel_future(lua_State *L, int index) {
     neapL_future *future = lua_touserdata(L, index);
     lua_pushliteral(L, "what gathered it is over");
     if (future->type == &neapL_task_type) {
-        neapL_task_cancel(L, (neapL_task *)(void *)future);
+        neapL_cancel_at(L, index);
         return;
     }
     neapL_pushcancel(L, index);

@@ -198,7 +198,9 @@ void neapL_task_push(lua_State *L, neapL_task *task);
 // ---- cancels (cancel.c)
 
 // Cancels a task; the reason is on top of L and popped. [-1, +0, m]
+// False: it has ended. The same of the Task at `index`.
 bool neapL_task_cancel(lua_State *L, neapL_task *task);
+bool neapL_cancel_at(lua_State *L, int index);
 
 // Replaces the reason on top of L by a Cancelled that names it and the Task at
 // `index` (0: none). [-1, +1, m]
