@@ -112,8 +112,7 @@ static int call_at(lua_State *L) {
 
 // ---- calling
 
-// Where the handle at `index` was made: "app.lua:12", or NULL; pushed.
-static const char *push_site(lua_State *L, int index) {
+const char *neapL_handle_site(lua_State *L, int index) {
     const neapL_handle *handle = lua_touserdata(L, index);
     lua_Debug ar;
     if (handle->line < 0) return lua_pushnil(L), NULL;
@@ -141,7 +140,7 @@ enum { // of the stack of the thread for callbacks
 };
 
 static void report(lua_State *L, neap_runtime *rt) {
-    const char *site = push_site(L, HANDLE), *traceback = NULL;
+    const char *site = neapL_handle_site(L, HANDLE), *traceback = NULL;
     if (lua_istable(L, RECORD)) {
         lua_rawgeti(L, RECORD, 2);
         traceback = lua_tostring(L, -1);
@@ -289,7 +288,7 @@ static int handle_tostring(lua_State *L) {
     const char *state = handle->active      ? "pending"
                         : handle->cancelled ? "cancelled"
                                             : "called";
-    const char *site = push_site(L, 1);
+    const char *site = neapL_handle_site(L, 1);
     lua_pushfstring(L, "<Handle %s, %s>", state, site ? site : "?");
     return 1;
 }

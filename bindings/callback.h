@@ -38,6 +38,9 @@ extern const neapL_type neapL_handle_type;
 // A handle for the function at `arg` and the arguments behind it; pushed.
 neapL_handle *neapL_handle_new(lua_State *L, int arg, int kind);
 
+// Where the Handle at `index` was made: "app.lua:12", or NULL. [-0, +1, m]
+const char *neapL_handle_site(lua_State *L, int index);
+
 // Calls it, protected, in the runtime's thread for callbacks.
 void neapL_handle_call(neap_runtime *rt, neapL_handle *handle);
 

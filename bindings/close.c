@@ -8,7 +8,6 @@
 // host's state find nothing to touch.
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 
 #include "bindings/block.h"
 #include "bindings/callback.h"
@@ -32,27 +31,17 @@ void neapL_close_tasks(neap_runtime *rt) {
     }
 }
 
-// Names a task that did not end within the grace.
-static void name_task(lua_State *L, neap_runtime *rt, neapL_task *task) {
-    char message[128];
-    snprintf(message, sizeof message,
-             "did not end within %g s of being cancelled",
-             (double)rt->config.grace_ns / 1e9);
-    neapL_task_push(L, task);
-    luaL_traceback(L, task->co, NULL, 0);
-    neapL_setextra(L, -2, "traceback");
-    task->future.seen = true; // how it is ended then is no news
-    lua_pushstring(L, message);
-    neapL_report_about(L, -2, "leak");
-    lua_pop(L, 1);
-}
-
-// Protected: names all that are left of a group.
+// Protected: names all that are left of a group. How they are ended then is no
+// news.
 static int name_tasks(lua_State *L) {
     neapL_group *group = lua_touserdata(L, 1);
     neap_scope *root = &group->scope, *scope = root;
-    while ((scope = neap_scope_next(root, scope, false)))
-        if (neapL_task_of(scope)) name_task(L, group->rt, neapL_task_of(scope));
+    while ((scope = neap_scope_next(root, scope, false))) {
+        neapL_task *task = neapL_task_of(scope);
+        if (!task) continue;
+        neapL_overdue_name(L, task);
+        task->future.seen = true;
+    }
     return 0;
 }
 
@@ -190,6 +179,8 @@ static int drop_threads(lua_State *L) {
 void neapL_wind_up(neap_runtime *rt) {
     rt->turner = rt->L;
     neap_inbox_close(&rt->loop.inbox);
+    neapL_overdue_stop(rt);
+    neapL_debug_leaks(rt);
     if (!neapL_protect(rt, cancel_all, rt)) neap_scope_cancel(&rt->root->scope);
     neapL_run_out(rt->root);
     rt->closing = true;

@@ -31,6 +31,7 @@ neapL_group *neapL_group_open(neap_runtime *rt, neap_scope *parent,
 void neapL_group_close(lua_State *L, neapL_group *group) {
     neap_runtime *rt = group->rt;
     assert(group->live == 0 && neap_list_empty(&group->line));
+    neapL_overdue_leave(group);
     if (group->cover.parent) neapL_uncover(&group->cover);
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
@@ -129,6 +130,7 @@ void neapL_group_leave(neapL_group *group, bool daemon) {
     if (daemon) group->daemons--;
     if (neapL_group_idle(group))
         neap_task_wake_all(&group->line, NEAP_WAKE_READY);
-    if (group->orphan && group->live == 0)
-        neapL_group_close(group->rt->turner, group);
+    if (group->live > 0) return;
+    neapL_overdue_leave(group);
+    if (group->orphan) neapL_group_close(group->rt->turner, group);
 }

@@ -280,9 +280,10 @@ static int run_group(neap_runtime *rt, neapL_group *group) {
     if (rc < 0) return fail(rt, rc);
     neapL_protect(rt, cancel_daemons, group);
     neapL_run_out(group);
-    if (!rt->interruption.heard) return 0;
-    rt->interruption.heard = false;
-    neapL_set_words(rt, "interrupted");
+    const char *heard = rt->interruption.heard;
+    rt->interruption.heard = NULL;
+    if (!heard) return 0;
+    neapL_set_words(rt, heard);
     return -1;
 }
 
@@ -362,7 +363,7 @@ static int run_chunk(neap_runtime *rt) {
     neapL_group *group = neapL_group_open(rt, &rt->root->scope, NULL);
     if (!group) return lua_pop(rt->L, 1), fail(rt, -ENOMEM);
     outcome end = {-1, false};
-    rt->interruption.heard = false; // what came before is another's
+    rt->interruption.heard = NULL; // what came before is another's
     rt->group = group;
     int rc = neap_spawn(rt, 0, note_end, &end);
     if (rc == 0) rc = run_main(rt, group, &end);

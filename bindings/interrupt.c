@@ -8,11 +8,12 @@
 // lost a lock, lines only none). It is raised once for each signal; after that
 // the cancelled scope sees to it at waits. Where no task runs, the loop cancels
 // the main task.
+//
+// What a handler wants is a field of neapL_interruption: take_up looks for it,
+// in the hook as in the loop, and the hook raises if it is told to.
 #include <assert.h>
 
 #include "bindings/task.h"
-
-static const char reason[] = "interrupted";
 
 void neapL_unhook(neap_runtime *rt) {
     neapL_interruption *it = &rt->interruption;
@@ -31,30 +32,44 @@ static neapL_task *main_task(neap_runtime *rt) {
     return NULL;
 }
 
-static void cancel(lua_State *L, neapL_task *task) {
+static void cancel(lua_State *L, neapL_task *task, const char *reason) {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     lua_pushstring(L, reason);
     neapL_task_cancel(L, task);
 }
 
 // The main task; where it has ended, every task.
-static void cancel_main(neap_runtime *rt, lua_State *L) {
+static void cancel_main(neap_runtime *rt, lua_State *L, const char *reason) {
     neapL_task *main = main_task(rt);
-    if (main) cancel(L, main);
-    else {
+    if (main) {
+        cancel(L, main, reason);
+        neapL_overdue_main(rt, main);
+    } else {
         neapL_group_cancel_tasks(L, rt->root, reason);
-        rt->interruption.heard = true;
+        neapL_overdue_all(rt);
+        rt->interruption.heard = reason;
     }
+}
+
+// Does what was asked for. Why what runs is to be struck; NULL: it is not.
+static const char *take_up(neap_runtime *rt, lua_State *L) {
+    neapL_interruption *it = &rt->interruption;
+    neapL_unhook(rt);
+    it->pending = 0;
+    const char *remote = atomic_exchange(&it->remote, NULL);
+    const char *reason = it->reason ? it->reason : remote;
+    it->reason = NULL;
+    if (reason) cancel_main(rt, L, reason);
+    return reason;
 }
 
 static void on_line(lua_State *L, lua_Debug *ar) {
     neap_runtime *rt = neapL_find(L);
+    const char *reason = take_up(rt, L);
     (void)ar;
-    neapL_unhook(rt);
-    rt->interruption.pending = 0;
-    cancel_main(rt, L);
+    if (!reason) return;
     if (!rt->task) luaL_error(L, "%s", reason); // a callback
-    if (!rt->task->core.inner->cause) cancel(L, rt->task);
+    if (!rt->task->core.inner->cause) cancel(L, rt->task, reason);
     neapL_push_cancelled(L, rt->task);
     lua_error(L);
 }
@@ -80,18 +95,21 @@ bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L) {
     if (!it->pending &&
         !atomic_load_explicit(&it->remote, memory_order_relaxed))
         return false;
-    neapL_unhook(rt);
-    it->pending = 0;
-    atomic_store(&it->remote, false);
-    cancel_main(rt, L);
+    take_up(rt, L);
     return true;
 }
 
-void neap_interrupt(neap_runtime *rt) {
+void neap_interrupt_with(neap_runtime *rt, const char *reason) {
     neapL_interruption *it = &rt->interruption;
+    assert(reason);
     if (pthread_equal(pthread_self(), it->thread)) {
+        it->reason = reason;
         it->pending = 1;
         neapL_interrupt_running(rt);
-    } else atomic_store(&it->remote, true);
+    } else atomic_store(&it->remote, reason);
     neap_poller_wake(rt->loop.poller);
+}
+
+void neap_interrupt(neap_runtime *rt) {
+    neap_interrupt_with(rt, "interrupted");
 }

@@ -99,12 +99,17 @@ static int stay_k(lua_State *L, int status, lua_KContext ctx) {
         neap_list_unlink(&here->link);
     neapL_woken(L, status);
     if (is_over(here)) return leave(L, here);
-    neapL_task *task =
-        neapL_waiting(L, here->future ? NEAPL_AWAIT : NEAPL_FOREVER);
-    here->waiter = &task->core;
+    neapL_waiting(L, here->future ? NEAPL_AWAIT : NEAPL_FOREVER);
     if (here->future) neap_task_wait(here->waiter, &here->future->line);
     else neap_task_wait_outside(here->waiter, NULL);
     return neapL_suspend(L, ctx, stay_k);
+}
+
+// A stop that came before: what is ready still runs once, as outside.
+static int stay_once(lua_State *L, stay *here) {
+    neapL_waiting(L, NEAPL_YIELD);
+    neap_task_yield(here->waiter);
+    return neapL_suspend(L, 0, stay_k);
 }
 
 // Raises where neither a wait nor a loop is possible.
@@ -119,7 +124,9 @@ static int stay_here(lua_State *L, neapL_future *future) {
     if (task && future == &task->future)
         return luaL_error(L, "a task cannot await itself");
     stay *here = push_stay(L, future);
-    return task ? neapL_begin(L, 0, stay_k) : stay_outside(L, here);
+    if (!task) return stay_outside(L, here);
+    here->waiter = &neapL_current(L)->core;
+    return here->stopped ? stay_once(L, here) : neapL_begin(L, 0, stay_k);
 }
 
 // loop:run_forever(): until stop()
@@ -178,7 +185,8 @@ static bool is_empty(neap_runtime *rt, const void *ud) {
 }
 
 static int closed_k(lua_State *L, int status, lua_KContext ctx) {
-    (void)L, (void)status, (void)ctx;
+    (void)L, (void)status;
+    neapL_overdue_leave((neapL_group *)ctx); // NOLINT: as it was given
     return 0;
 }
 
@@ -205,12 +213,15 @@ static int loop_close(lua_State *L) {
     if (rt->task) {
         lua_pushvalue(L, lua_upvalueindex(2)); // neap.wait
         push_others(L, group);
-        lua_callk(L, 1, 0, 0, closed_k);
-        return 0;
+        neapL_overdue_group(group);
+        lua_callk(L, 1, 0, (lua_KContext)group, closed_k);
+        return closed_k(L, LUA_OK, (lua_KContext)group);
     }
     if (rt->loop.in_turn) neapL_waiting(L, NEAPL_AWAIT); // raises: a callback
     neapL_group_cancel_tasks(L, group, "the loop was closed");
+    neapL_overdue_group(group);
     neapL_drive(rt, L, is_empty, group);
+    neapL_overdue_leave(group);
     return 0;
 }
 

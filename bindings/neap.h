@@ -56,9 +56,10 @@ typedef void (*neap_output_fn)(void *ud, const char *bytes, size_t size);
 typedef void *(*neap_allocator)(void *ud, void *ptr, size_t osize,
                                 size_t nsize);
 
-enum {                        // config.flags, or'ed
-    NEAP_VIRTUAL_CLOCK = 1,   // time starts at 0 and jumps from wait to wait
-    NEAP_STOCK_COROUTINES = 2 // attach: leave coroutine.* and require alone
+enum {                         // config.flags, or'ed
+    NEAP_VIRTUAL_CLOCK = 1,    // time starts at 0 and jumps from wait to wait
+    NEAP_STOCK_COROUTINES = 2, // attach: leave coroutine.* and require alone
+    NEAP_DEBUG_MODE = 4 // report what holds the loop up and what is left open
 };
 
 // Start from NEAP_CONFIG_INIT and set what you need; what is zero is default.
@@ -71,12 +72,13 @@ typedef struct neap_config {
     void *report_ud;          // its first argument
     neap_output_fn output;    // what `print` writes; default: stdout
     void *output_ud;          // its first argument
-    int64_t grace_ns;         // neap_close waits so long; default: 5 s
+    int64_t grace_ns;         // for the cancelled to end in; default: 5 s
     int64_t timer_slack_ns;   // timers wake at most once per; default 0.5 ms
+    uint64_t seed;            // shuffles what is ready at once; default: not
 } neap_config;
 
 #define NEAP_CONFIG_INIT \
-    { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+    { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 // ---- life
 
@@ -121,7 +123,8 @@ typedef void (*neap_done)(neap_runtime *rt, int status, int count, void *ud);
 NEAP_API int neap_spawn(neap_runtime *rt, int nargs, neap_done done, void *ud);
 
 // Turns until no task is left, daemons excepted, and nobody holds: 0, or -1:
-// see neap_error (also "interrupted", where no main task could take that up).
+// see neap_error (also the reason of an interruption that came when the main
+// task had ended).
 NEAP_API int neap_run(neap_runtime *rt);
 
 // One turn, which sleeps for at most `limit_ns` (0: not at all, negative: as
@@ -155,8 +158,10 @@ NEAP_API void neap_hold(neap_runtime *rt, int delta);
 
 // Interrupts what runs: the main task is cancelled, a busy loop too. From a
 // signal handler on the runtime's thread; elsewhere it is heard at the next
-// turn. Not after neap_close.
+// turn. Not after neap_close. The reason that it is cancelled with is
+// "interrupted", or yours: a string that lives as long as the runtime.
 NEAP_API void neap_interrupt(neap_runtime *rt);
+NEAP_API void neap_interrupt_with(neap_runtime *rt, const char *reason);
 
 // ---- words
 

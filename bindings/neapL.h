@@ -132,16 +132,28 @@ typedef struct neapL_threads {
     int anchors;               // registry: table, row -> coroutine
 } neapL_threads;
 
-// neap_interrupt was called, and the hook that stands in for a debugger's.
+// What a signal handler asks for, and the hook that stands in for a debugger's.
+// A handler writes its wish first and `pending` then; who takes it up clears
+// `pending` first: so none is lost, and there may be nothing where it is set.
 typedef struct neapL_interruption {
-    volatile sig_atomic_t pending; // not taken up yet
-    atomic_bool remote;            // the same, from another thread
-    bool heard;        // it came when main had ended: neap_run fails with it
+    volatile sig_atomic_t pending; // something is asked for
+    const char *volatile reason;   // to cancel the main task; NULL: not
+    _Atomic(const char *) remote;  // the same, from another thread
+    const char *heard; // it came when main had ended: neap_run fails with it
     pthread_t thread;  // the runtime's
     lua_State *hooked; // where our hook is set; NULL: nowhere
     lua_Hook hook;     // what was set there before,
     int mask, count;   // with what
 } neapL_interruption;
+
+// Who was told to end, and is named after the grace (overdue.c).
+typedef struct neapL_overdue {
+    neap_task core;   // strikes when the first grace is over
+    uint64_t main_id; // of the main task that a signal cancelled; 0: none
+    int64_t main_ns;  // when it is named
+    uint32_t groups;  // whose tasks are named at a time of their own
+    bool over;        // neap_close began, which names who is left itself
+} neapL_overdue;
 
 // A resume that is under way: a link of the chain from the innermost out.
 typedef struct neapL_link {
@@ -173,6 +185,7 @@ struct neap_runtime {
     int results;           // of the slice; they stay where they are
     uint32_t quick;        // calls of this slice that did not have to wait
     neapL_interruption interruption; // neap_interrupt's
+    neapL_overdue overdue;           // who is to end, and may not
 
     // tasks
     neapL_group *root;        // tasks that belong to no run
@@ -350,6 +363,9 @@ bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
 // Reports the tasks that failed in this turn and that nobody waited for.
 void neapL_report_failed(neap_runtime *rt);
 
+// Completes a report and hands it to the host.
+void neapL_report(neap_runtime *rt, const neap_report *report);
+
 // Reports an error whose object is on top of L, with a traceback or NULL.
 void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
                         const char *spawned_at);
@@ -357,10 +373,13 @@ void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
 // Reports a block that the Task at `index` of L, which ends, has never left.
 void neapL_report_open(lua_State *L, int index, const neapL_block *block);
 
-// Reports what concerns no single task ("deadlock"); or the Task on top of L.
+// Reports a task that has not ended, with where it stands and was spawned.
+void neapL_report_standing(lua_State *L, neapL_task *task, const char *kind,
+                           const char *message);
+
+// Reports what concerns no single task ("deadlock").
 void neapL_report_words(neap_runtime *rt, const char *kind,
                         const char *message);
-void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind);
 
 // A string for the error object at `arg`, whatever it is; never raises but for
 // memory. [-0, +1, m]

@@ -6,6 +6,7 @@
 // nothing; it calls the host's report function.
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bindings/block.h"
 
@@ -39,7 +40,7 @@ const char *neapL_errorstring(lua_State *L, int arg) {
 
 // ---- sending
 
-static void send(neap_runtime *rt, const neap_report *report) {
+void neapL_report(neap_runtime *rt, const neap_report *report) {
     neap_report complete = *report;
     complete.time = (double)neap_loop_time(&rt->loop) / 1e9;
     if (rt->config.report) rt->config.report(rt->config.report_ud, &complete);
@@ -51,14 +52,14 @@ void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
                           .message = neapL_errorstring(L, -1),
                           .traceback = traceback,
                           .spawned_at = spawned_at};
-    send(rt, &report);
+    neapL_report(rt, &report);
     lua_pop(L, 1);
 }
 
 void neapL_report_words(neap_runtime *rt, const char *kind,
                         const char *message) {
     neap_report report = {.kind = kind, .message = message};
-    send(rt, &report);
+    neapL_report(rt, &report);
 }
 
 static const char *extra(lua_State *L, int index, const char *key) {
@@ -68,7 +69,7 @@ static const char *extra(lua_State *L, int index, const char *key) {
 
 // The Task is on top of L. Where clean-up replaced the error by a Cancelled,
 // the error before it is told.
-void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind) {
+static void report_task(lua_State *L, const char *kind) {
     int index = lua_gettop(L);
     const neapL_task *task = lua_touserdata(L, index);
     neap_report report = {.kind = kind, .id = task->id};
@@ -81,7 +82,7 @@ void neapL_report_task(lua_State *L, neap_runtime *rt, const char *kind) {
     if (neapL_iserror(L, -1, &neapL_cancelled) && report.traceback)
         neapL_getextra(L, index, "raised");
     report.message = neapL_errorstring(L, -1);
-    send(rt, &report);
+    neapL_report(neapL_find(L), &report);
     lua_settop(L, index);
 }
 
@@ -89,7 +90,7 @@ void neapL_report_about(lua_State *L, int index, const char *kind) {
     index = lua_absindex(L, index);
     neapL_setextra(L, index, "message");
     lua_pushvalue(L, index);
-    neapL_report_task(L, neapL_find(L), kind);
+    report_task(L, kind);
     lua_pop(L, 1);
     lua_pushnil(L);
     neapL_setextra(L, index, "message");
@@ -105,6 +106,20 @@ void neapL_report_open(lua_State *L, int index, const neapL_block *block) {
     neapL_report_about(L, index, "leak");
 }
 
+void neapL_report_standing(lua_State *L, neapL_task *task, const char *kind,
+                           const char *message) {
+    int top = lua_gettop(L);
+    neap_report report = {.kind = kind, .id = task->id, .message = message};
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    neapL_task_push(L, task);
+    report.task = extra(L, top + 1, "name");
+    luaL_traceback(L, neapL_waits_in(task), NULL, 0);
+    report.traceback = lua_tostring(L, -1);
+    report.spawned_at = neapL_spawned_at(L, task);
+    neapL_report(neapL_of_loop(task->core.loop), &report);
+    lua_settop(L, top);
+}
+
 static void report_one(lua_State *L, neap_runtime *rt, neapL_task *task) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
     lua_rawgetp(L, -1, task);
@@ -112,7 +127,7 @@ static void report_one(lua_State *L, neap_runtime *rt, neapL_task *task) {
     if (!task->future.seen) {
         task->future.reported = true;
         rt->unseen++;
-        neapL_report_task(L, rt, "error");
+        report_task(L, "error");
     }
     lua_pop(L, 2);
 }
@@ -132,11 +147,12 @@ void neapL_report_failed(neap_runtime *rt) {
 void neap_report_print(void *ud, const neap_report *report) {
     unsigned long long id = report->id;
     (void)ud;
+    bool failed = id && strcmp(report->kind, "error") == 0;
     fprintf(stderr, "neap: ");
-    if (id) fprintf(stderr, "task #%llu ", id);
-    if (report->task) fprintf(stderr, "'%s' ", report->task);
-    fprintf(stderr, "%s: %s\n", id ? "failed" : report->kind,
-            report->message ? report->message : "");
+    if (id) fprintf(stderr, "task #%llu", id);
+    if (report->task) fprintf(stderr, " '%s'", report->task);
+    fprintf(stderr, "%s: ", failed ? " failed" : id ? "" : report->kind);
+    fprintf(stderr, "%s\n", report->message ? report->message : "");
     if (report->traceback) fprintf(stderr, "%s\n", report->traceback);
     if (report->spawned_at)
         fprintf(stderr, "\tspawned at %s\n", report->spawned_at);

@@ -33,7 +33,11 @@ static neapL_group *begin(lua_State *L, neap_scope *parent, neapL_task *owner) {
     return group;
 }
 
-static const char left_behind[] = "the run that spawned it has ended";
+// Main has ended: what is left is to end, too.
+static void leave_behind(lua_State *L, neapL_group *group) {
+    neapL_group_cancel(L, group, "the run that spawned it has ended");
+    neapL_overdue_group(group);
+}
 
 // ---- outside of tasks
 
@@ -43,7 +47,7 @@ static int run_outside(lua_State *L) {
     neapL_group *outer = rt->group;
     rt->group = group;
     int rc = neapL_drive(rt, L, main_ended, group);
-    neapL_group_cancel(L, group, left_behind);
+    leave_behind(L, group);
     if (rc == 0) rc = neapL_drive(rt, L, all_ended, group);
     neapL_kill_beneath(L, &group->scope); // the poller failed: nobody can go on
     rt->group = outer;
@@ -59,7 +63,7 @@ static int run_outside(lua_State *L) {
 static int run_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_group *group = (neapL_group *)ctx; // NOLINT: as it was given
     neapL_wake_of(L, status);                // whatever it is
-    if (!group->main) neapL_group_cancel(L, group, left_behind);
+    if (!group->main && !group->scope.cancelled) leave_behind(L, group);
     if (group->live > 0) {
         neapL_task *task = neapL_waiting(L, NEAPL_RUN);
         bool main_runs = group->main != NULL;

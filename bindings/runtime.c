@@ -35,12 +35,13 @@ static void resume_other(neap_runtime *rt, neap_task *task) {
     neapL_leave_slice(rt);
     if (task->kind == NEAPL_CALLBACK) neapL_callback_slice(rt, task);
     else if (task->kind == NEAPL_READER) neapL_reader_slice(rt, task);
+    else if (task->kind == NEAPL_OVERDUE) neapL_overdue_slice(rt);
     else neapL_host_slice(rt, task);
     rt->loop.current = NULL; // it may be gone
 }
 
 // The one step that runs user code ends here.
-static void resume(neap_task *task) {
+void neapL_slice(neap_task *task) {
     neap_runtime *rt = neapL_of_loop(task->loop);
     if (task->kind == NEAPL_TASK) neapL_task_slice(rt, NEAPL_CORE_TASK(task));
     else resume_other(rt, task);
@@ -68,10 +69,13 @@ static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->forevers);
     neap_list_init(&rt->unsettled);
     rt->interruption.thread = pthread_self();
-    int rc = neap_loop_init(&rt->loop, &rt->alloc, resume);
+    bool debug = rt->config.flags & NEAP_DEBUG_MODE;
+    int rc = neap_loop_init(&rt->loop, &rt->alloc,
+                            debug ? neapL_debug_slice : neapL_slice);
     if (rc < 0) return rc;
     rt->loop.end = end;
     rt->loop.is_virtual = rt->config.flags & NEAP_VIRTUAL_CLOCK;
+    rt->loop.seed = rt->config.seed;
     if (rt->config.timer_slack_ns > 0)
         rt->loop.slack_ns = rt->config.timer_slack_ns;
     rt->root = rt->group = neapL_group_open(rt, NULL, NULL);
@@ -103,10 +107,20 @@ static void replace_print(lua_State *L, neap_runtime *rt) {
     lua_setglobal(L, "print");
 }
 
+// Whatever is drawn in a run that is to be had again comes from its seed.
+static void seed_random(lua_State *L, uint64_t seed) {
+    lua_getglobal(L, LUA_MATHLIBNAME);
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, (lua_Integer)seed);
+    lua_call(L, 1, 0);
+    lua_pop(L, 1);
+}
+
 // A state of our own gets its libraries and lua's choice of collector.
 static void furnish(lua_State *L, neap_runtime *rt) {
     neapL_open_warn(L);
     luaL_openlibs(L);
+    if (rt->config.seed) seed_random(L, rt->config.seed);
     lua_gc(L, LUA_GCGEN, 0, 0);
     neapL_open_exit(L, rt);
 }

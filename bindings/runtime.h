@@ -5,7 +5,10 @@
 
 #include "bindings/task.h"
 
-enum { NEAPL_HOST = NEAPL_READER + 1 }; // kind: tells a host of a task's end
+enum {                             // more kinds
+    NEAPL_HOST = NEAPL_READER + 1, // tells a host of a task's end
+    NEAPL_OVERDUE                  // names who does not end
+};
 
 // The resume hook's part for NEAPL_HOST; and for future.c: its Task ended.
 void neapL_host_slice(neap_runtime *rt, neap_task *waiter);
@@ -13,6 +16,16 @@ void neapL_host_wake(neap_task *waiter);
 
 // Tells the hosts that are ready to be told, without the loop.
 void neapL_host_tell(neap_runtime *rt);
+
+// The resume hook's part for NEAPL_OVERDUE; and nobody is named by it any more.
+void neapL_overdue_slice(neap_runtime *rt);
+void neapL_overdue_stop(neap_runtime *rt);
+
+// The resume hook, and that of debug mode, which also takes the time. What is
+// left over is reported, in debug mode. (debug.c)
+void neapL_slice(neap_task *task);
+void neapL_debug_slice(neap_task *task);
+void neapL_debug_leaks(neap_runtime *rt);
 
 // Frees what the loop holds; tasks have been ended. Sockets are closed.
 void neapL_runtime_term(neap_runtime *rt);

@@ -152,19 +152,24 @@ static void push_part(lua_State *L, const neapL_socket *sock, bool peer) {
     else lua_pushfstring(L, peer ? " to %s" : " %s", words);
 }
 
-// "<Socket 7 127.0.0.1:4000 to 127.0.0.1:80>"
-static int socket_tostring(lua_State *L) {
-    const neapL_socket *sock = check_socket(L);
+void neapL_socket_describe(lua_State *L, const neapL_socket *sock) {
     if (!neapL_is_open(sock)) {
         lua_pushliteral(L, "<Socket closed>");
-        return 1;
+        return;
     }
+    int top = lua_gettop(L);
     push_part(L, sock, false);
     const char *name = lua_tostring(L, -1);
     if (sock->listening) lua_pushliteral(L, " listening");
     else push_part(L, sock, true);
     lua_pushfstring(L, "<Socket %d%s%s>", sock->fd.number, name,
                     lua_tostring(L, -1));
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+}
+
+static int socket_tostring(lua_State *L) {
+    neapL_socket_describe(L, check_socket(L));
     return 1;
 }
 

@@ -45,6 +45,9 @@ int neapL_socket_open(neapL_socket *sock, neap_runtime *rt, int number,
 // Closes the Socket at `index` and wakes who waits on it. Again: nothing.
 void neapL_socket_close(lua_State *L, int index);
 
+// "<Socket 7 127.0.0.1:4000 to 127.0.0.1:80>" [-0, +1, m]
+void neapL_socket_describe(lua_State *L, const neapL_socket *sock);
+
 // nil, "socket is closed", "closed"
 int neapL_fail_closed(lua_State *L);
 

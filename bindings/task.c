@@ -187,7 +187,10 @@ static void leave(neap_runtime *rt, neapL_task *task) {
     if (task->future.unawaited) neap_list_append(&rt->failed, &task->core.link);
     neapL_group *group = neapL_group_of(task);
     neap_scope_close(&task->scope);
-    if (group->main == task) group->main = NULL;
+    if (group->main == task) {
+        group->main = NULL;
+        neapL_overdue_ended(rt, task);
+    }
     rt->alive--;
     neapL_group_leave(group, task->future.daemon);
     task->co = NULL;

@@ -54,6 +54,7 @@ struct neapL_future {
     bool daemon : 1;        // does not keep its group alive
     bool hosted : 1;        // a host waits for it (neap_spawn's done)
     bool closing : 1;   // its coroutine is being closed: it is in rt->anchors
+    bool named : 1;     // as one that does not end: see overdue.c
     bool contexted : 1; // a Task that has a neap.context
     bool lent : 1;      // it ended while an iterator was to hand it out
 };
@@ -83,6 +84,7 @@ struct neapL_group {
     uint32_t live;      // tasks that have not ended
     uint32_t daemons;   // of them, those that nobody waits for
     bool orphan;        // see above
+    int64_t due_ns;     // when its cancelled tasks are named; 0: never
 };
 
 extern const neapL_type neapL_future_type, neapL_task_type;
@@ -161,6 +163,23 @@ void neapL_call_awaiter(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
 // A task of it ended.
 void neapL_group_leave(neapL_group *group, bool daemon);
+
+// ---- who does not end (overdue.c)
+
+// From now on the cancelled tasks of a group (of all), or a main task and what
+// it owns, have the grace to end in; then they are named. No more of that.
+void neapL_overdue_group(neapL_group *group);
+void neapL_overdue_all(neap_runtime *rt);
+void neapL_overdue_drop(neapL_group *group);
+void neapL_overdue_main(neap_runtime *rt, const neapL_task *main);
+void neapL_overdue_ended(neap_runtime *rt, const neapL_task *main);
+
+static inline void neapL_overdue_leave(neapL_group *group) {
+    if (group->due_ns) neapL_overdue_drop(group);
+}
+
+// Names a task, unless it was named before. [-0, +0, m]
+void neapL_overdue_name(lua_State *L, neapL_task *task);
 
 // ---- tasks (task.c)
 

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct neap_link {
     struct neap_link *next, *prev;
@@ -61,5 +62,8 @@ static inline void neap_list_splice(neap_list *list, neap_list *from) {
     list->prev = from->prev;
     neap_list_init(from);
 }
+
+// Shuffles windows of up to 64 links; `seed`, not 0, moves on. (shuffle.c)
+void neap_list_shuffle(neap_list *list, uint64_t *seed);
 
 #endif

@@ -153,13 +153,17 @@ static void run_one(neap_loop *loop) {
     loop->current = NULL;
 }
 
+static void begin_pass(neap_loop *loop) {
+    neap_list_splice(&loop->pass, &loop->ready);
+    if (loop->seed) neap_list_shuffle(&loop->pass, &loop->seed);
+}
+
 // Passes, up to NEAP_BATCH_MAX slices; what is left of a pass goes first in
 // the next turn. A stop takes effect when a pass is through.
 static int run_ready(neap_loop *loop) {
     int ran = 0;
     do {
-        if (neap_list_empty(&loop->pass))
-            neap_list_splice(&loop->pass, &loop->ready);
+        if (neap_list_empty(&loop->pass)) begin_pass(loop);
         for (; ran < NEAP_BATCH_MAX && !neap_list_empty(&loop->pass); ran++)
             run_one(loop);
     } while (ran < NEAP_BATCH_MAX && !loop->stopping &&

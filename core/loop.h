@@ -56,6 +56,7 @@ typedef struct neap_loop {
     int64_t expired_ns;      // the stamp when a timer expired last
     int64_t slack_ns;        // timers alone wake the loop once per this
     int64_t virtual_ns;      // the time, where it is virtual
+    uint64_t seed;           // of the order of each pass; 0: as made ready
     uint32_t outside;        // waits that only the world can end, and holds
     bool is_virtual;         // time is virtual_ns
     bool in_turn;            // a turn is under way

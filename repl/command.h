@@ -10,7 +10,7 @@
 enum { // exit statuses, besides what a script gives to os.exit
     COMMAND_OK = 0,
     COMMAND_FAILED = 1,
-    COMMAND_INTERRUPTED = 130 // as shells have it: 128 + SIGINT
+    COMMAND_INTERRUPTED = 128 // and the signal's number, as shells have it
 };
 
 typedef struct command {
@@ -18,7 +18,7 @@ typedef struct command {
     const char *name; // stands before messages; NULL in the REPL
     bool json;        // reports are objects, one a line
     bool busy;        // tasks may be left in the runtime
-    bool interrupted; // SIGINT came while the last main task was run
+    int signal;       // that came while the last main task was run; 0: none
     int status;       // with which the process will end
 
     // How the prompt makes room for what tasks write. NULL: it need not.

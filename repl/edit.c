@@ -34,7 +34,7 @@ static struct {
     const char *prompt;   // of the line that is read
     char *line;           // it, when it is whole
     bool done;            // it is, or the input is over
-    bool interrupted;     // SIGINT came while it was read
+    bool interrupted;     // a signal came while it was read
     mbstate_t partial;    // of a character whose bytes are not all there
     struct termios plain; // the terminal as we found it
 } editor;
@@ -128,7 +128,8 @@ lines_end edit_read(command *c, const char *prompt, char **line) {
     rl_point = 0; // libedit leaves the last line's until a key is pressed
     while (!editor.done && !editor.interrupted) rl_callback_read_char();
     rl_callback_handler_remove();
-    if (!editor.line) fputs(editor.interrupted ? "^C\n" : "\n", rl_outstream);
+    bool cleared = editor.interrupted && !signals_over();
+    if (!editor.line) fputs(cleared ? "^C\n" : "\n", rl_outstream);
     fflush(rl_outstream);
     if (editor.interrupted) return LINES_INTERRUPTED;
     if (!editor.line) return LINES_OVER;

@@ -9,7 +9,7 @@
 // looked for every LOOK_NS as long as tasks are left.
 //
 // select(2) takes regular files, which epoll refuses, and its mask lets a
-// SIGINT in at no other time. Its limit on numbers is not met: both are opened
+// signal in at no other time. Its limit on numbers is not met: both are opened
 // before any script runs.
 #define _POSIX_C_SOURCE 200809L
 #include "repl/input.h"
@@ -40,11 +40,11 @@ static void turn(command *c) {
     signals_aim(c->rt);
     c->busy = neap_turn(c->rt, 0) != 0;
     signals_aim(NULL);
-    signals_take();
+    signals_take(); // it ended what was busy
     if (c->show) c->show();
 }
 
-// 1: stdin is ready; 0: not yet; -1: SIGINT.
+// 1: stdin is ready; 0: not yet; -1: SIGINT, or SIGTERM.
 static int wait_once(command *c) {
     int fd = neap_poll_fd(c->rt);
     int64_t limit = limit_of(c, fd);
@@ -63,6 +63,7 @@ static int wait_once(command *c) {
     }
     if (fd < 0 ? c->busy || neap_due_ns(c->rt) == 0 : FD_ISSET(fd, &fds))
         turn(c);
+    if (signals_over()) return -1;
     return FD_ISSET(STDIN_FILENO, &fds) ? 1 : 0;
 }
 

@@ -6,7 +6,7 @@
 #include "repl/command.h"
 
 // Waits until stdin can be read without waiting; tasks run meanwhile. false: a
-// SIGINT came, which is taken by that.
+// SIGINT came, which is taken by that, or a SIGTERM, which is not.
 bool input_wait(command *c);
 
 #endif

@@ -55,7 +55,7 @@ static void append(text *t, char byte) {
     t->bytes[t->size] = '\0';
 }
 
-// 1: a byte; 0: the end; -1: SIGINT.
+// 1: a byte; 0: the end; -1: a signal.
 static int next_byte(command *c, char *byte) {
     ssize_t count;
     do {

@@ -8,7 +8,7 @@
 typedef enum lines_end {
     LINES_READ,        // *line is a new string without newline, to be freed
     LINES_OVER,        // the input is at its end
-    LINES_INTERRUPTED, // SIGINT came
+    LINES_INTERRUPTED, // SIGINT or SIGTERM came
 } lines_end;
 
 // Once, before the first line. true: lines are edited.

@@ -8,10 +8,19 @@
 //
 // Parsing only looks; what runs code is found again by options_next, because
 // the order of -e, -l and -W counts.
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "repl/options.h"
+
+static bool parse_seed(options *o, const char *digits) {
+    size_t count = strspn(digits, "0123456789");
+    errno = 0;
+    o->seed = strtoull(digits, NULL, 10);
+    return count > 0 && digits[count] == '\0' && errno == 0;
+}
 
 static bool parse_word(options *o, const char *word) {
     if (strcmp(word, "--help") == 0) o->help = true;
@@ -20,6 +29,7 @@ static bool parse_word(options *o, const char *word) {
     else if (strcmp(word, "--clock=real") == 0) o->virtual_clock = false;
     else if (strcmp(word, "--report=json") == 0) o->json = true;
     else if (strcmp(word, "--report=text") == 0) o->json = false;
+    else if (strncmp(word, "--seed=", 7) == 0) return parse_seed(o, word + 7);
     else return false;
     return true;
 }
@@ -111,6 +121,7 @@ void options_help(const char *name) {
           "  --               end of the options\n"
           "  --clock=virtual  time jumps from wait to wait (or real)\n"
           "  --report=json    report errors as JSON, one a line (or text)\n"
+          "  --seed=N         shuffle what is ready at once, by this number\n"
           "  --version        print the version of neap\n"
           "  --help           print this\n\n"
           "Without a script it asks for lines on a terminal, and runs stdin\n"

@@ -4,6 +4,7 @@
 #define NEAP_REPL_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct options {
     int argc;
@@ -18,6 +19,7 @@ typedef struct options {
     bool version;        // --version
     bool virtual_clock;  // --clock=virtual
     bool json;           // --report=json
+    uint64_t seed;       // --seed=N
 } options;
 
 void options_parse(options *o, int argc, char **argv);

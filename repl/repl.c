@@ -12,6 +12,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static void keep_results(command *c, int status, int count, void *ud) {
 static void report_print(command *c, int status, int count, void *ud) {
     (void)count;
     (void)ud;
-    if (status == 0) return;
+    if (status == 0 || signals_over()) return;
     char *words = join("error calling 'print' (", report_words(c), ")");
     report_failure(c, words);
     free(words);
@@ -160,7 +161,7 @@ static void run_statement(command *c, int nargs) {
     print_results(c, results);
 }
 
-// One prompt, or several; false: the input is over.
+// One prompt, or several; false: the input is over, or the time is up.
 static bool step(command *c) {
     char *line;
     lines_end end = read_line(c, true, &line);
@@ -169,8 +170,9 @@ static bool step(command *c) {
         int nargs = compile_statement(c, line, &end);
         if (end != LINES_INTERRUPTED) run_statement(c, nargs);
     }
+    if (signals_over()) return false;
     if (end != LINES_INTERRUPTED) return true;
-    c->status = COMMAND_INTERRUPTED;
+    c->status = COMMAND_INTERRUPTED + SIGINT;
     return isatty(STDIN_FILENO);
 }
 
@@ -186,6 +188,7 @@ void repl_run(command *c) {
         lua_settop(L, top);
         c->status = COMMAND_OK;
     } while (step(c));
+    if (signals_over()) run_rest(c); // what is left hears of it, too
     signals_release();
     c->name = name;
     if (!edited && c->status == COMMAND_OK) putchar('\n');

@@ -5,7 +5,7 @@
 // tasks. What a main task spawned and left behind goes on while the next one
 // runs; run_rest gives it the time to end.
 //
-// SIGINT is ours for as long as Lua code may run; see signals.c.
+// SIGINT and SIGTERM are ours for as long as Lua code may run; see signals.c.
 #include "repl/run.h"
 
 #include <lua.h>
@@ -72,13 +72,17 @@ static int spawn(command *c, int nargs, main_task *task) {
     return neap_spawn(c->rt, nargs, main_ended, task);
 }
 
+// Of what failed: on its own, or of a signal.
+static int status_of(const command *c) {
+    return c->signal ? COMMAND_INTERRUPTED + c->signal : COMMAND_FAILED;
+}
+
 static int turn_until_ended(command *c, const main_task *task) {
     int rc = 0;
     signals_catch(c->rt);
     while (!task->ended && rc >= 0) rc = neap_turn(c->rt, -1);
-    c->interrupted = signals_release();
-    if (task->failed)
-        c->status = c->interrupted ? COMMAND_INTERRUPTED : COMMAND_FAILED;
+    c->signal = signals_release();
+    if (task->failed) c->status = status_of(c);
     return task->ended ? 0 : rc;
 }
 
@@ -96,9 +100,8 @@ bool run_main(command *c, int nargs, run_take take, void *ud) {
 bool run_rest(command *c) {
     signals_catch(c->rt);
     int rc = neap_run(c->rt);
-    bool interrupted = signals_release();
-    if (interrupted || (rc < 0 && c->interrupted))
-        c->status = COMMAND_INTERRUPTED;
-    else if (rc < 0) c->status = COMMAND_FAILED;
+    int number = signals_release();
+    if (number) c->signal = number;
+    if (number || rc < 0) c->status = status_of(c);
     return c->status == COMMAND_OK;
 }

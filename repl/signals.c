@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Signals: SIGINT is caught while Lua code runs or may run, and at no other
-// time.
+// Signals: SIGINT and SIGTERM are caught while Lua code runs or may run, and at
+// no other time.
 //
-// While a task runs, the first SIGINT interrupts it through neap_interrupt and
+// While a task runs, the first of them interrupts it through neap_interrupt and
 // the second one has its default effect: a script that does not listen can
-// always be ended. At the prompt a SIGINT is noted and the prompt takes it up;
+// always be ended. At the prompt one is noted and the prompt takes it up;
 // outside of signals_select only the note is made, inside it is waited for with
 // an unblocked mask, so that none is lost in between.
 //
-// Handlers restart system calls (SA_RESTART), else io.read would fail. They
-// use nothing but the flags below and what POSIX allows in a handler.
+// The handler of SIGINT restarts system calls (SA_RESTART), as lua's does, else
+// io.read would fail. That of SIGTERM does not: who waits for input is to end.
+// Handlers use nothing but the flags below and what POSIX allows in one.
 #define _GNU_SOURCE
 #include "repl/signals.h"
 
@@ -17,17 +18,29 @@
 #include <signal.h>
 #include <stddef.h>
 
-static volatile sig_atomic_t noted;    // a SIGINT came and was not taken
-static volatile sig_atomic_t changed;  // the window, or we were stopped
-static neap_runtime *volatile target;  // whom it interrupts
-static void (*volatile restore)(void); // puts the terminal right
-static struct sigaction before;        // SIGINT's disposition
-static int depth;                      // how often it is caught
+// What is caught. A signal of another effect has another handler.
+static const struct {
+    int number;
+    int flags;          // of its sigaction
+    const char *reason; // of the cancel
+} caught[] = {{SIGINT, SA_RESTART, "interrupted"}, {SIGTERM, 0, "terminated"}};
 
-static void set_handler(int number, void (*handler)(int)) {
-    struct sigaction action = {.sa_flags = SA_RESTART};
+enum { CAUGHT = sizeof caught / sizeof *caught };
+
+static volatile sig_atomic_t noted;     // which one came and was not taken
+static volatile sig_atomic_t changed;   // the window, or we were stopped
+static neap_runtime *volatile target;   // whom it interrupts
+static void (*volatile restore)(void);  // puts the terminal right
+static struct sigaction before[CAUGHT]; // their dispositions
+static int depth;                       // how often they are caught
+
+// None of what is caught comes while a handler runs.
+static void set_handler(int number, void (*handler)(int), int flags) {
+    struct sigaction action = {.sa_flags = flags};
     action.sa_handler = handler;
     sigemptyset(&action.sa_mask);
+    for (int i = 0; i < CAUGHT; i++)
+        sigaddset(&action.sa_mask, caught[i].number);
     sigaction(number, &action, NULL);
 }
 
@@ -35,9 +48,16 @@ static void set_handler(int number, void (*handler)(int)) {
 static void on_end(int number) {
     int saved = errno;
     if (restore) restore();
-    set_handler(number, SIG_DFL);
+    set_handler(number, SIG_DFL, 0);
     raise(number);
     errno = saved;
+}
+
+// What the signal that was noted means to the target.
+static void strike(void) {
+    for (int i = 0; i < CAUGHT; i++)
+        if (caught[i].number == noted)
+            neap_interrupt_with(target, caught[i].reason);
 }
 
 static void on_interrupt(int number) {
@@ -45,8 +65,10 @@ static void on_interrupt(int number) {
         on_end(number);
         return;
     }
-    noted = 1;
-    if (target) neap_interrupt(target);
+    int saved = errno;
+    noted = number;
+    if (target) strike();
+    errno = saved;
 }
 
 static void on_change(int number) {
@@ -54,25 +76,40 @@ static void on_change(int number) {
     changed = 1;
 }
 
-bool signals_take(void) {
-    bool was = noted;
-    noted = 0;
+bool signals_over(void) { return noted == SIGTERM; }
+
+int signals_take(void) {
+    int was = noted;
+    if (was != SIGTERM || depth == 0) noted = 0;
     return was;
+}
+
+// What is ignored, as under nohup, stays so; but for SIGINT, as lua has it.
+static bool is_ignored(int number) {
+    struct sigaction action;
+    sigaction(number, NULL, &action);
+    return number != SIGINT && action.sa_handler == SIG_IGN;
 }
 
 void signals_catch(neap_runtime *rt) {
     if (depth++ == 0) {
         noted = 0;
-        sigaction(SIGINT, NULL, &before);
-        set_handler(SIGINT, on_interrupt);
+        for (int i = 0; i < CAUGHT; i++) {
+            int number = caught[i].number;
+            sigaction(number, NULL, &before[i]);
+            if (!is_ignored(number))
+                set_handler(number, on_interrupt, caught[i].flags);
+        }
     }
     target = rt;
-    if (rt && noted) neap_interrupt(rt);
+    if (rt && noted) strike();
 }
 
-bool signals_release(void) {
+int signals_release(void) {
     target = NULL;
-    if (--depth == 0) sigaction(SIGINT, &before, NULL);
+    if (--depth == 0)
+        for (int i = 0; i < CAUGHT; i++)
+            sigaction(caught[i].number, &before[i], NULL);
     return signals_take();
 }
 
@@ -81,7 +118,7 @@ void signals_aim(neap_runtime *rt) { target = rt; }
 int signals_select(int count, fd_set *fds, const struct timespec *limit) {
     sigset_t ours, open;
     sigemptyset(&ours);
-    sigaddset(&ours, SIGINT);
+    for (int i = 0; i < CAUGHT; i++) sigaddset(&ours, caught[i].number);
     sigaddset(&ours, SIGWINCH);
     sigaddset(&ours, SIGCONT);
     sigprocmask(SIG_BLOCK, &ours, &open);
@@ -95,11 +132,8 @@ int signals_select(int count, fd_set *fds, const struct timespec *limit) {
     return rc;
 }
 
-// What is ignored, as under nohup, stays so.
 static void catch_end(int number) {
-    struct sigaction action;
-    sigaction(number, NULL, &action);
-    if (action.sa_handler != SIG_IGN) set_handler(number, on_end);
+    if (!is_ignored(number)) set_handler(number, on_end, SA_RESTART);
 }
 
 void signals_terminal(void (*put_right)(void)) {
@@ -107,6 +141,6 @@ void signals_terminal(void (*put_right)(void)) {
     catch_end(SIGTERM);
     catch_end(SIGHUP);
     catch_end(SIGQUIT);
-    set_handler(SIGWINCH, on_change);
-    set_handler(SIGCONT, on_change);
+    set_handler(SIGWINCH, on_change, SA_RESTART);
+    set_handler(SIGCONT, on_change, SA_RESTART);
 }

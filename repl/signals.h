@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Signals: what SIGINT does, by what the command is doing.
+// Signals: what SIGINT and SIGTERM do, by what the command is doing.
 #ifndef NEAP_REPL_SIGNALS_H
 #define NEAP_REPL_SIGNALS_H
 
@@ -9,21 +9,25 @@
 
 #include "bindings/neap.h"
 
-// From now on SIGINT interrupts what `rt` runs (NULL: it is only noted); a
-// second one that comes before the first was taken ends the process. Nests:
-// what was noted outside interrupts inside.
+// From now on SIGINT and SIGTERM interrupt what `rt` runs (NULL: they are only
+// noted); a second one that comes before the first was taken ends the process.
+// Nests: what was noted outside interrupts inside.
 void signals_catch(neap_runtime *rt);
 
-// Ends that. true: a SIGINT came meanwhile; it is taken by this.
-bool signals_release(void);
+// Ends that. The signal that came meanwhile, which is taken by this; or 0.
+int signals_release(void);
 
-// While it is caught: who is interrupted from now on.
+// While they are caught: who is interrupted from now on.
 void signals_aim(neap_runtime *rt);
 
-// Takes a SIGINT that was noted.
-bool signals_take(void);
+// Takes the signal that was noted; 0: none was. A SIGTERM stays noted until it
+// is released where the first catch was: it ends all that stands within.
+int signals_take(void);
 
-// As pselect(2) for reading, but a SIGINT that was noted before also ends it.
+// A SIGTERM was noted.
+bool signals_over(void);
+
+// As pselect(2) for reading, but a signal that was noted before also ends it.
 int signals_select(int count, fd_set *fds, const struct timespec *limit);
 
 // A signal that ends the process first has the terminal put right by this

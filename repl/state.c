@@ -13,6 +13,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "repl/report.h"
@@ -84,9 +86,16 @@ static neap_runtime *open_above(const neap_config *config) {
     return rt;
 }
 
+static bool wants_debugging(const options *o) {
+    const char *debug = o->no_environment ? NULL : getenv("NEAP_DEBUG");
+    return debug && strcmp(debug, "1") == 0;
+}
+
 bool state_open(command *c, const options *o) {
     neap_config config = NEAP_CONFIG_INIT;
+    if (wants_debugging(o)) config.flags |= NEAP_DEBUG_MODE;
     if (o->virtual_clock) config.flags |= NEAP_VIRTUAL_CLOCK;
+    config.seed = o->seed;
     config.report = report_task;
     config.report_ud = c;
     c->rt = open_above(&config);

@@ -18,10 +18,14 @@
 --
 --     -- runs on: lua5.4, neap    with whom (neap alone, if it says nothing)
 --     -- args: 0                  what to pass
+--     -- clock: real              time is not made to jump
+--     -- interrupt: after line 3  a SIGINT, once it has printed so
+--                                 many lines and waits
 --     -- test: tests/spec/io_scheduler_spec.lua    a server; that spec runs it
 --
 -- neap runs it under the virtual clock; a stock Lua gets a `clock` module whose
--- sleep makes the time jump, so that neither takes longer than it computes.
+-- sleep makes the time jump, so that neither takes longer than it computes. One
+-- that is interrupted is given 20 seconds.
 
 local FAKE_CLOCK <const> = [[
     local now = 0.0
@@ -36,7 +40,7 @@ local function quote(word)
 end
 
 local interpreters = {
-    neap = quote(os.getenv "NEAP" or "neap") .. " --clock=virtual",
+    neap = quote(os.getenv "NEAP" or "neap") .. " --clock=CLOCK",
     ["lua5.4"] = "lua5.4 -e " .. quote(FAKE_CLOCK),
 }
 
@@ -94,17 +98,38 @@ local function compare(expected, lines)
     end
 end
 
+-- Whether a process runs: it neither waits nor has ended.
+local function is_running(pid)
+    local file <close> = io.open(("/proc/%s/stat"):format(pid))
+    return file ~= nil and file:read("a"):find "^%d+ %b() [RD]" ~= nil
+end
+
+-- All that it prints. One that is to be interrupted says its process first; it
+-- gets the signal when it waits, for where it runs that strikes who runs.
+local function read_all(pipe, interrupt_after)
+    if not interrupt_after then return pipe:read "a" end
+    local pid, lines = pipe:read "l", {}
+    for i = 1, interrupt_after do lines[i] = pipe:read "L" end
+    while is_running(pid) do os.execute "sleep 0.01" end
+    if #lines == interrupt_after then os.execute("kill -INT " .. pid) end
+    return table.concat(lines) .. pipe:read "a"
+end
+
 -- Runs the program with one interpreter; nil, or what went wrong.
-local function run(interpreter, path, args, expected)
+local function run(interpreter, program)
     local command = interpreters[interpreter]
     if not command then return "no such interpreter" end
-    local pipe <close> = io.popen(
-        ("%s %s %s < /dev/null"):format(command, quote(path), args))
-    local output = pipe:read "a"
+    command = ("%s %s %s"):format(command:gsub("CLOCK", program.clock),
+        quote(program.path), program.args)
+    if program.interrupt_after then
+        command = "timeout 20 sh -c " .. quote("echo $$; exec " .. command)
+    end
+    local pipe <close> = io.popen(command .. " < /dev/null")
+    local output = read_all(pipe, program.interrupt_after)
     local ok, how, code = pipe:close()
     if not ok then return ("%s %d, after\n%s"):format(how, code, output) end
     if output:find "[^\n]$" then output = output .. "\n" end
-    local wrong = compare(expected, split(output))
+    local wrong = compare(program.expected, split(output))
     return wrong and wrong .. "\nall of it:\n" .. output
 end
 
@@ -113,11 +138,17 @@ local function check(path)
     local source = file:read "a"
     local spec = head(source, "test")
     if spec then return not io.open(spec) and "no such test: " .. spec end
-    local expected = carried(source)
-    if not expected then return "carries no expected output" end
-    local args = head(source, "args") or ""
+    local interrupt = head(source, "interrupt") or ""
+    local program = {
+        path = path,
+        args = head(source, "args") or "",
+        clock = head(source, "clock") or "virtual",
+        interrupt_after = tonumber(interrupt:match "^after line (%d+)$"),
+        expected = carried(source),
+    }
+    if not program.expected then return "carries no expected output" end
     for interpreter in (head(source, "runs on") or "neap"):gmatch "[^,%s]+" do
-        local wrong = run(interpreter, path, args, expected)
+        local wrong = run(interpreter, program)
         if wrong then return interpreter .. ": " .. wrong end
     end
 end

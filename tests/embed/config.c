@@ -28,7 +28,7 @@ static void do_lua(neap_runtime *rt, const char *code) {
 }
 
 typedef struct text {
-    char bytes[64];
+    char bytes[128];
     size_t size;
 } text;
 
@@ -214,6 +214,62 @@ static void coalesce(void) {
     CHECK(now_ns() - start_ns >= 20 * ms);
 }
 
+// One seed, one order; the same for what is drawn by chance.
+static void shuffle(uint64_t seed, text *printed) {
+    neap_config config = NEAP_CONFIG_INIT;
+    *printed = (text){.size = 0};
+    config.seed = seed;
+    config.output = take_output;
+    config.output_ud = printed;
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt);
+    CHECK(neap_dostring(rt,
+                        "for i = 1, 20 do require 'neap'.spawn(print, i) end\n"
+                        "print(math.random(1e6))",
+                        "=seed") == 0);
+    neap_close(rt);
+}
+
+static void be_random(void) { // S25
+    text one, same, other;
+    shuffle(1, &one);
+    shuffle(1, &same);
+    shuffle(2, &other);
+    CHECK(one.size == same.size && !memcmp(one.bytes, same.bytes, one.size));
+    CHECK(one.size != other.size || memcmp(one.bytes, other.bytes, one.size));
+}
+
+static void idle(void *arg) { (void)arg; }
+
+// What held the loop up, and what is left over; a host's own slices are not
+// its business.
+static void debug(void) {
+    seen all = {0};
+    neap_config config = NEAP_CONFIG_INIT;
+    config.flags = NEAP_DEBUG_MODE;
+    config.report = take_report;
+    config.report_ud = &all;
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt && neap_post(rt, idle, NULL) == 0);
+    CHECK(neap_dostring(rt,
+                        "local start = os.clock()\n"
+                        "while os.clock() - start < 0.11 do end\n"
+                        "require 'neap'.call_later(100, print)",
+                        "=slow") == 0);
+    CHECK(all.reports == 1 && all.last.id == 1 && neap_unseen(rt) == 0);
+    CHECK_WORDS(all.words, "slow|-|held the loop for 0.");
+    neap_close(rt);
+    CHECK(all.reports == 2);
+    CHECK_WORDS(all.words, "leak|-|a callback was never called|slow:3|-");
+    config.size = offsetof(neap_config, seed);
+    rt = neap_open(&config);
+    CHECK(rt && luaL_loadstring(neap_state(rt), "x = 1") == LUA_OK);
+    CHECK(neap_spawn(rt, 0, NULL, NULL) == 0);
+    neap_close(rt);
+    CHECK(all.reports == 3);
+    CHECK_WORDS(all.words, "leak|-|had not ended when the runtime was closed");
+}
+
 // Nobody is told where nobody wants to hear; neap_report_print writes stderr.
 static void be_silent(void) {
     char path[64];
@@ -242,6 +298,8 @@ int main(void) {
     report();
     jump();
     coalesce();
+    be_random();
+    debug();
     be_silent();
     return 0;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// neap_interrupt: from a signal handler it stops what runs, a busy loop as well
-// as a task that sleeps; from another thread it is heard at the next turn. The
-// main task is cancelled, its clean-up runs, and the others are left alone.
+// I1. neap_interrupt: from a signal handler it stops what runs, a busy loop as
+// well as a task that sleeps; from another thread it is heard at the next turn.
+// The main task is cancelled, its clean-up runs, and the others are left alone.
 
 #define _POSIX_C_SOURCE 200809L
 #include <lauxlib.h>
@@ -85,6 +85,42 @@ static void be_shot(const char *code) {
     CHECK(pthread_create(&thread, NULL, shoot, &self) == 0);
     expect_interrupted(neap_dostring(rt, code, "=shot"));
     CHECK(pthread_join(thread, NULL) == 0);
+}
+
+// The reason is the host's, wherever it is heard.
+static void on_end(int number) {
+    (void)number;
+    neap_interrupt_with(rt, "terminated");
+}
+
+static int end(lua_State *L) {
+    (void)L;
+    return raise(SIGUSR2), 0;
+}
+
+static void *call_with(void *arg) {
+    neap_interrupt_with(arg, "called off");
+    return NULL;
+}
+
+static void give_a_reason(void) {
+    lua_State *L = neap_state(rt);
+    pthread_t thread;
+    lua_register(L, "terminate", end);
+    CHECK(neap_dostring(rt, CLEAN_UP "terminate() while true do end", "=x") ==
+          -1);
+    CHECK(strcmp(neap_error(rt), "cancelled: terminated") == 0);
+    CHECK(luaL_dostring(L, "assert(cleaned == 'terminated')") == LUA_OK);
+    CHECK(luaL_loadstring(L, CLEAN_UP "neap.sleep(1000)") == LUA_OK);
+    CHECK(neap_spawn(rt, 0, NULL, NULL) == 0 && neap_turn(rt, 0) == 1);
+    CHECK(pthread_create(&thread, NULL, call_with, rt) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(neap_run(rt) == 0);
+    CHECK(luaL_dostring(L, "assert(cleaned == 'called off')") == LUA_OK);
+    CHECK(luaL_dostring(L, "require 'neap'.spawn(function()\n"
+                           "  terminate() while true do end end)") == LUA_OK);
+    CHECK(neap_run(rt) == -1); // there is no main task
+    CHECK(strcmp(neap_error(rt), "terminated") == 0);
 }
 
 // From a thread: no signal, only the call.
@@ -187,6 +223,8 @@ static void keep_the_hook(void) {
 int main(void) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    action.sa_handler = on_end;
+    CHECK(sigaction(SIGUSR2, &action, NULL) == 0);
     rt = neap_open(NULL);
     CHECK(rt);
     lua_register(neap_state(rt), "interrupt", interrupt);
@@ -196,6 +234,7 @@ int main(void) {
     be_shot(CLEAN_UP "neap.spawn(function() while true do end end)\n"
                      "neap.sleep(1000)");
     be_called();
+    give_a_reason();
     hear_it_later();
     stop_the_rest();
     strike_once();

@@ -2,7 +2,8 @@
 --
 -- docs/manual.md against the module: every name is on both sides, every call
 -- marked ⏸ looks for a cancel, every example prints what it says. The names of
--- docs/neap.lua and the examples of README.md are held to the same.
+-- docs/neap.lua and the examples of README.md and docs/asyncio.md are held to
+-- the same.
 --
 -- An entry of the manual is a heading of level 4, or several with nothing in
 -- between, that give names as `neap.sleep (seconds)`, `task:await ()`; what
@@ -84,7 +85,10 @@ local function entries_of(page)
 end
 
 local manual = read "docs/manual.md"
-local pages = {["docs/manual.md"] = manual, ["README.md"] = read "README.md"}
+local pages = {["docs/manual.md"] = manual}
+for _, path in ipairs {"README.md", "docs/asyncio.md"} do
+  pages[path] = read(path)
+end
 local entries = entries_of(manual)
 
 -- The names -----------------------------------------------------------------
@@ -209,6 +213,15 @@ describe("the manual", function()
   it("has no line of more than 100 columns but in tables", function()
     for line in manual:gmatch "[^\n]+" do
       assert.truthy(line:find "^|" or utf8.len(line) <= 100, line)
+    end
+  end)
+end)
+
+describe("the page beside asyncio and trio", function()
+  it("speaks of nothing that there is not", function()
+    local there = existing()
+    for name in pages["docs/asyncio.md"]:gmatch "neap%.[%w_]+" do
+      assert.truthy(there[name], name)
     end
   end)
 end)

@@ -107,6 +107,19 @@ neap.spawn(function() local t <close> = cleaner neap.sleep(1000) end)
     end
   end)
 
+  it("SIGTERM ends it while it reads", function() -- I1
+    local result = shell.run(([[
+      fifo=$(mktemp -u); mkfifo $fifo
+      %s -i < $fifo & exec 3> $fifo
+      echo "neap.spawn(os.execute, 'kill $!')" >&3
+      wait $!; status=$?
+      rm $fifo
+      exit $status
+    ]]):format(shell.quote(shell.neap)))
+    assert.equal("", result.err)
+    assert.equal(143, result.status)
+  end)
+
   it("a deadlock is an error of its line", function()
     local result = repl "neap.Queue():get()\n1 + 1\n"
     assert.truthy(result.err:find "deadlock")
@@ -340,6 +353,52 @@ prompt
 < \x3e
 > 2 + 2\n
 < \n4
+]]
+  end)
+
+  it("SIGTERM ends it, with the tasks that are left", function() -- I1
+    local out = talk [[
+prompt
+> c = setmetatable({}, {__close = function(_, e) print("=" .. e.reason) end})\n
+prompt
+> task = neap.spawn(function() local t <close> = c neap.sleep(1000) end)\n
+prompt
+> half a li
+< half a li
+signal 15
+< =terminated
+exit 143
+]]
+    assert.falsy(out:find "%^C")
+  end)
+
+  it("SIGTERM ends it with the line that runs, also a busy one", function()
+    for _, wait in ipairs {"neap.sleep(1000)", "while true do end"} do -- I1
+      local out = talk(([[
+prompt
+> c = setmetatable({}, {__close = function(_, e) print("=" .. e.reason) end})\n
+prompt
+> do local t <close> = c print("re" .. "ady") %s end\n
+< ready
+signal 15
+< =terminated
+exit 143
+]]):format(wait))
+      assert.falsy(out:match "terminated.*\n> ")
+    end
+  end)
+
+  it("Ctrl-C, and then SIGTERM, end what does not listen", function() -- I1
+    talk [[
+prompt
+> f = function() print("c" .. "aught") while true do end end\n
+prompt
+> pcall(function() print("re" .. "ady") while true do end end) f()\n
+< ready
+> \x03
+< caught
+signal 15
+exit 143
 ]]
   end)
 
