@@ -12,14 +12,32 @@
 
 ---An error object: `tostring` gives its message.
 ---@class neap.Error
----@field name "Cancelled"|"QueueClosed"|"Deadlock"
+---@field name "Cancelled"|"Timeout"|"ErrorGroup"|"QueueClosed"|"Deadlock"
 ---@field message string
 
----Raised by every wait of a cancelled task, and by awaiting one.
+---Raised by every wait in a cancelled scope, and by awaiting what was cancelled.
 ---@class neap.Cancelled: neap.Error
 ---@field name "Cancelled"
 ---@field reason any  as given to `cancel`
----@field task? neap.Awaitable  what was cancelled; nil: a whole run
+---@field task? neap.Awaitable  what was cancelled, or the Task that opened the
+---group or time-out that was; nil: a whole run
+
+---Raised by `neap.timeout` and by the iterator of `neap.as_completed`.
+---@class neap.TimeoutError: neap.Error
+---@field name "Timeout"
+
+---Raised by leaving a group in which several failed.
+---@class neap.ErrorGroup: neap.Error
+---@field name "ErrorGroup"
+---@field errors any[]  in the order in which they were raised
+
+---Raised by putting into a closed queue.
+---@class neap.QueueClosed: neap.Error
+---@field name "QueueClosed"
+
+---Raised in a main task, where nothing can wake anybody any more.
+---@class neap.Deadlock: neap.Error
+---@field name "Deadlock"
 
 ---@alias neap.State "pending"|"running"|"finished"|"failed"|"cancelled"
 
@@ -45,7 +63,7 @@ function Awaitable:error() end
 ---@return boolean
 function Awaitable:done() end
 
----Whether it ended because of its own cancel.
+---Whether it ended because of a cancel, its own or of a scope around it.
 ---@return boolean
 function Awaitable:cancelled() end
 
@@ -103,6 +121,40 @@ function Handle:cancel() end
 ---Whether it is over: cancelled, or called already.
 ---@return boolean
 function Handle:cancelled() end
+
+-- Time-outs and groups ------------------------------------------------------
+
+---A time-out around the rest of a block: `local t <close> = neap.timeout(s)`.
+---@class neap.Timeout
+local Timeout = {}
+
+---The time is up in so many seconds from now.
+---@param seconds number
+---@return boolean pending  false: it has struck
+function Timeout:reschedule(seconds) end
+
+---Tasks that end before the block that spawned them:
+---`local group <close> = neap.group()`.
+---@class neap.Group
+local Group = {}
+
+---@class neap.GroupSpawnOptions
+---@field name? any  for people to read
+
+---Makes a task of `fn(...)` that belongs to the group.
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return neap.Task
+---@overload fun(self: neap.Group, options: neap.GroupSpawnOptions, fn: function, ...: any): neap.Task
+function Group:spawn(fn, ...) end
+
+---Cancels its body and its tasks.
+---@param reason? any
+---@return boolean pending  whether it was not over
+function Group:cancel(reason) end
+
+---Leaves it: awaits its tasks and raises their errors (waits).
+function Group:wait() end
 
 -- Queue ---------------------------------------------------------------------
 
@@ -508,6 +560,42 @@ function neap.wait(list, options) end
 ---@param e any
 ---@return boolean
 function neap.is_cancelled(e) end
+
+---Whether an error value is a Timeout.
+---@param e any
+---@return boolean
+function neap.is_timeout(e) end
+
+---The results of `fn(...)`, or a Timeout raised; without `fn`, a time-out
+---around the rest of the block.
+---@param seconds number
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+---@overload fun(seconds: number): neap.Timeout
+function neap.timeout(seconds, fn, ...) end
+
+---true and the results of `fn(...)`, or false when the time was up.
+---@param seconds number
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return boolean ended
+---@return any ...
+function neap.move_on_after(seconds, fn, ...) end
+
+---The results of `fn(...)`, which no cancel from outside reaches.
+---@param fn fun(...: any): any ...
+---@param ... any
+---@return any ...
+function neap.shield(fn, ...) end
+
+---The results of `fn(group, ...)`, when the group's tasks have ended (waits);
+---without `fn`, a group around the rest of the block.
+---@param fn fun(group: neap.Group, ...: any): any ...
+---@param ... any
+---@return any ...
+---@overload fun(): neap.Group
+function neap.group(fn, ...) end
 
 ---Calls `fn(...)` in the next pass.
 ---@param fn fun(...: any)

@@ -104,10 +104,14 @@ end
 local function samples()
   local sock, other = neap.socketpair()
   other:close()
+  local timeout <close> = neap.timeout(1)
+  local group <close> = neap.group()
   return {
     task = neap.spawn(neap.yield),
     future = neap.Future(),
     handle = neap.call_soon(math.abs, 1),
+    timeout = timeout,
+    group = group,
     queue = neap.Queue(),
     event = neap.Event(),
     lock = neap.Lock(),
@@ -250,9 +254,14 @@ local calls = {
     neap.as_completed {its.ended} ()
   end,
   ["neap.wait"] = function(its) neap.wait {its.ended} end,
+  ["neap.group"] = function() neap.group(math.type) end,
   ["neap.connect"] = function() neap.connect("127.0.0.1", 1) end,
   ["task:await"] = function(its) its.task:await() end,
   ["future:await"] = function(its) its.ended:await() end,
+  ["group:wait"] = function()
+    local group <close> = neap.group()
+    group:wait()
+  end,
   ["queue:put"] = function(its) its.queue:put(1) end,
   ["queue:get"] = function(its) its.queue:get() end,
   ["queue:items"] = function(its) its.queue:items()(its.queue) end,
