@@ -11,6 +11,8 @@
 
 static const char guard = 'g'; // second upvalue of those that raise again
 
+enum { SITE_DEPTH_MAX = 3 }; // C functions between the call and its line
+
 // ---- nodes
 
 static neapL_block *take(neap_runtime *rt) {
@@ -79,10 +81,13 @@ neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns) {
 
 static void note_site(lua_State *L, neapL_block *block) {
     lua_Debug ar;
-    if (!lua_getstack(L, 1, &ar)) return;
-    lua_getinfo(L, "Sl", &ar);
-    block->line = ar.currentline;
-    memcpy(block->source, ar.short_src, sizeof block->source);
+    for (int level = 1; level <= SITE_DEPTH_MAX; level++) {
+        if (!lua_getstack(L, level, &ar)) return;
+        lua_getinfo(L, "Sl", &ar);
+        block->line = ar.currentline;
+        memcpy(block->source, ar.short_src, sizeof block->source);
+        if (block->line > 0) return;
+    }
 }
 
 void neapL_block_push(lua_State *L, neapL_block *block,
@@ -148,7 +153,7 @@ bool neapL_block_tidy(lua_State *L, neapL_block *block) {
     if (inside->kind != NEAPL_SCOPE_BLOCK) lua_pushliteral(L, "a wait");
     else neapL_block_words(L, neapL_block_of(inside));
     lua_pushliteral(L, " inside it: leave that one first (write "
-                       "`local x <close> =`)");
+                       "`local t <close> =`)");
     lua_concat(L, 4);
     neapL_blocks_drop(L, task->inner, &block->deadline.scope);
     return true;

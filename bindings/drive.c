@@ -188,8 +188,12 @@ static neapL_group *find_run(neap_runtime *rt) {
 // Its main task has ended: the others are cancelled, and who is cancelled and
 // waits all the same is ended.
 static void clear(neap_runtime *rt, lua_State *L, neapL_group *group) {
-    neapL_report_words(rt, "deadlock", lua_tostring(L, -1) + strlen(prefix));
-    rt->unseen++;
+    if (!group->told) {
+        neapL_report_words(rt, "deadlock",
+                           lua_tostring(L, -1) + strlen(prefix));
+        rt->unseen++;
+    }
+    group->told = true;
     if (!neapL_group_cancel_tasks(L, group, "deadlock"))
         neapL_kill_beneath(L, &group->scope);
 }

@@ -15,7 +15,9 @@ const neapL_class neapL_cancelled = {"Cancelled", "cancelled"},
                   neapL_timed_out = {"Timeout", "timed out"},
                   neapL_error_group = {"ErrorGroup", "several errors"},
                   neapL_queue_closed = {"QueueClosed", "queue is closed"},
-                  neapL_deadlocked = {"Deadlock", "deadlock"};
+                  neapL_deadlocked = {"Deadlock", "deadlock"},
+                  neapL_ended = {"Ended",
+                                 "the task was ended: its run is over"};
 
 #define NAMED(name) \
     { name, #name }

@@ -110,7 +110,7 @@ void neapL_kill_beneath(lua_State *L, neap_scope *root) {
         for (; count > 0; count--) {
             lua_rawgeti(L, -1, count);
             neapL_task *task = lua_touserdata(L, -1);
-            lua_pushliteral(L, "the task was ended: its run is over");
+            neapL_pusherror(L, &neapL_ended, NULL);
             if (task->co) neapL_task_kill(L, task, "the task");
             else lua_pop(L, 1);
             lua_pop(L, 1);

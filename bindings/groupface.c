@@ -16,17 +16,39 @@ static const neapL_type group_type;
 
 // ---- errors: a list in the registry, under the group's address
 
+static void push_errors(lua_State *L, const neapL_group *group) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, group) == LUA_TTABLE) return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, group);
+}
+
+enum { COMPARED_MAX = 16 }; // of the last errors
+
+// Who awaited a task of the group fails with that one's error: it is one. Equal
+// strings may be two.
+static bool is_listed(lua_State *L, int list, int index) {
+    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
+    if (lua_type(L, index) == LUA_TSTRING) return false;
+    for (lua_Integer i = count; i > 0 && count - i < COMPARED_MAX; i--) {
+        lua_rawgeti(L, list, i);
+        bool same = lua_rawequal(L, -1, index);
+        lua_pop(L, 1);
+        if (same) return true;
+    }
+    return false;
+}
+
 static void add_error(lua_State *L, const neapL_group *group, int index) {
     index = lua_absindex(L, index);
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, group) != LUA_TTABLE) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, group);
+    push_errors(L, group);
+    int list = lua_gettop(L);
+    if (!is_listed(L, list, index)) {
+        lua_pushvalue(L, index);
+        lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
     }
-    lua_pushvalue(L, index);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     lua_pop(L, 1);
 }
 
@@ -93,7 +115,7 @@ static void cancel(lua_State *L, neapL_block *block, const char *reason) {
 
 void neapL_group_failed(lua_State *L, neapL_group *group, int index) {
     neapL_getvalue(L, index);
-    add_error(L, group, -1);
+    if (!neapL_iserror(L, -1, &neapL_ended)) add_error(L, group, -1);
     lua_pop(L, 1);
     cancel(L, group->block, "another task of the group failed");
 }

@@ -318,7 +318,7 @@ typedef struct neapL_class {
 } neapL_class;
 
 extern const neapL_class neapL_cancelled, neapL_timed_out, neapL_error_group,
-    neapL_queue_closed, neapL_deadlocked;
+    neapL_queue_closed, neapL_deadlocked, neapL_ended;
 
 // Pushes one with a message (NULL: its class's). [-0, +1, m]
 void neapL_pusherror(lua_State *L, const neapL_class *class,

@@ -99,7 +99,7 @@ void neapL_report_about(lua_State *L, int index, const char *kind) {
 void neapL_report_open(lua_State *L, int index, const neapL_block *block) {
     index = lua_absindex(L, index);
     neapL_block_words(L, block);
-    lua_pushliteral(L, " was never left: write `local x <close> =`");
+    lua_pushliteral(L, " was never left: write `local t <close> =`");
     lua_concat(L, 2);
     lua_pushnil(L); // of errors that were handled meanwhile
     neapL_setextra(L, index, "traceback");

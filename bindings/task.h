@@ -84,6 +84,7 @@ struct neapL_group {
     uint32_t live;      // tasks that have not ended
     uint32_t daemons;   // of them, those that nobody waits for
     bool orphan;        // see above
+    bool told;          // a deadlock of its tasks was reported
     int64_t due_ns;     // when its cancelled tasks are named; 0: never
 };
 
