@@ -47,7 +47,9 @@ void neapL_blocks_term(neap_runtime *rt) {
 // ---- opening
 
 // A coroutine that neap did not resume would leave its scopes to whoever did.
+// NULL: clean-up of a task that is being ended, where nothing can wait.
 static neapL_task *check_task(lua_State *L, const neap_runtime *rt) {
+    if (rt->unwinding && (rt->closing || !rt->task)) return NULL;
     if (rt->closing) luaL_error(L, "the runtime is closing");
     if (!rt->task)
         luaL_error(L, "cannot open a scope outside of a task: "
@@ -60,7 +62,9 @@ static neapL_task *check_task(lua_State *L, const neap_runtime *rt) {
 
 neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns) {
     neap_runtime *rt = neapL_rt(L);
-    neap_task *task = &check_task(L, rt)->core;
+    neapL_task *opener = check_task(L, rt);
+    if (!opener) return NULL;
+    neap_task *task = &opener->core;
     neapL_block *block = take(rt);
     if (!block) return luaL_error(L, "not enough memory"), NULL;
     block->id = ++rt->last_block_id;
@@ -90,17 +94,23 @@ static void note_site(lua_State *L, neapL_block *block) {
     }
 }
 
-void neapL_block_push(lua_State *L, neapL_block *block,
-                      const neapL_type *type) {
-    note_site(L, block);
+void neapL_block_handle_new(lua_State *L, neapL_block *block,
+                            const neapL_type *type) {
     neapL_block_handle *handle = neapL_new(L, type, 0);
     handle->block = block;
-    handle->id = block->id;
+    if (block) handle->id = block->id;
+}
+
+void neapL_block_push(lua_State *L, neapL_block *block,
+                      const neapL_type *type) {
+    if (block) note_site(L, block);
+    neapL_block_handle_new(L, block, type);
 }
 
 neapL_block *neapL_block_find(lua_State *L, int arg, const neapL_type *type) {
     const neapL_block_handle *handle = neapL_check(L, arg, type);
-    return handle->id == handle->block->id ? handle->block : NULL;
+    neapL_block *block = handle->block;
+    return block && handle->id == block->id ? block : NULL;
 }
 
 // ---- in words
@@ -215,10 +225,12 @@ int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k) {
     return k(L, lua_pcallk(L, nargs, LUA_MULTRET, 2, ctx, k), ctx);
 }
 
-void neapL_block_called(lua_State *L, int status) {
-    if (status == LUA_OK || status == LUA_YIELD) lua_pushnil(L);
+bool neapL_block_called(lua_State *L, int status) {
+    bool failed = status != LUA_OK && status != LUA_YIELD;
+    if (!failed) lua_pushnil(L);
     lua_replace(L, 2);
-    if (status != LUA_OK && status != LUA_YIELD) lua_settop(L, 2);
+    if (failed) lua_settop(L, 2);
+    return failed;
 }
 
 int neapL_reraise(lua_State *L) {

@@ -44,10 +44,14 @@ static inline neapL_task *neapL_block_task(const neapL_block *block) {
 }
 
 // Opens a block in the running task, struck after `duration_ns` (NEAP_NEVER_NS:
-// never). Raises where no task runs. [-0, +0, m]
+// never). Raises where no task runs; NULL in the clean-up of a task that is
+// being ended, where nothing waits and none is needed. [-0, +0, m]
 neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns);
 
-// Makes a handle of it, and notes the line that calls. [-0, +1, m]
+// Makes a handle of it (of NULL: one of a block that is open no more); `push`
+// notes the line that calls. [-0, +1, m]
+void neapL_block_handle_new(lua_State *L, neapL_block *block,
+                            const neapL_type *type);
 void neapL_block_push(lua_State *L, neapL_block *block, const neapL_type *type);
 
 // The block of the handle at `arg`, or NULL where it is open no more.
@@ -77,8 +81,9 @@ const char *neapL_block_words(lua_State *L, const neapL_block *block);
 // free to use, 2 is for the error: see neapL_block_called. As a return value.
 int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k);
 
-// For `k`: the error (nil: none) stands at index 2; the results are behind it.
-void neapL_block_called(lua_State *L, int status);
+// For `k`: whether it failed; then the error stands at index 2, else nil, and
+// the results behind it.
+bool neapL_block_called(lua_State *L, int status);
 
 // Raises the error at index 2. Functions that do this with what another one
 // raised are registered by neapL_addguards: its traceback stays the first.

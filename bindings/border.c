@@ -135,24 +135,40 @@ static const char *blocker(lua_State *L, lua_State *co) {
     return NULL;
 }
 
-static int refuse(lua_State *L, neap_runtime *rt) {
-    if (rt->closing)
-        return luaL_error(L, "cannot wait here: the runtime is closing");
-    if (rt->unwinding)
-        return luaL_error(L, "cannot wait here: %s is closing", rt->unwinding);
-    if (!rt->task && rt->loop.in_turn)
-        return luaL_error(L, "cannot wait here: this is a callback; "
-                             "spawn a task in it (neap.spawn)");
-    if (!rt->task)
-        return luaL_error(L, "cannot wait outside of a task: "
-                             "put it into neap.run(function() ... end)");
+// What is in the way, in words; pushed.
+static const char *push_obstacle(lua_State *L, neap_runtime *rt) {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (rt->closing) return lua_pushliteral(L, "the runtime is closing");
+    if (rt->unwinding)
+        return lua_pushfstring(L, "%s is closing", rt->unwinding);
+    if (!rt->task)
+        return lua_pushliteral(L, "this is a callback; "
+                                  "spawn a task in it (neap.spawn)");
     const char *name = blocker(L, L);
     if (!name && rt->running != L) name = blocker(L, rt->running);
     for (neapL_link *link = rt->link; link && !name; link = link->up)
         name = blocker(L, link->L);
-    return luaL_error(L, "cannot wait here: %s is on the stack",
-                      name ? name : "a C function");
+    return lua_pushfstring(L, "%s is on the stack",
+                           name ? name : "a C function");
+}
+
+void neapL_push_refusal(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    bool idle = !rt->task && !rt->loop.in_turn;
+    luaL_where(L, 1);
+    int where = lua_gettop(L);
+    if (idle && !rt->closing && !rt->unwinding)
+        lua_pushliteral(L, "cannot wait outside of a task: "
+                           "put it into neap.run(function() ... end)");
+    else lua_pushfstring(L, "cannot wait here: %s", push_obstacle(L, rt));
+    lua_insert(L, where + 1);
+    lua_settop(L, where + 1);
+    lua_concat(L, 2);
+}
+
+static int refuse(lua_State *L) {
+    neapL_push_refusal(L);
+    return lua_error(L);
 }
 
 // ---- waiting
@@ -163,7 +179,7 @@ bool neapL_may_wait(lua_State *L) {
 
 neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
     neap_runtime *rt = neapL_rt(L);
-    if (!neapL_may_wait(L)) return refuse(L, rt), NULL;
+    if (!neapL_may_wait(L)) return refuse(L), NULL;
     neapL_task *task = rt->task;
     task->future.doing = (uint8_t)doing;
     task->future.since = neapL_stamp(rt);

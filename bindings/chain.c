@@ -72,8 +72,22 @@ void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer) {
     neap_scope_move(&kept->top->deadline.scope, &task->scope);
 }
 
+// What a cancel has reached stays cancelled where it is put out of its reach:
+// tasks that were woken by it will raise it.
+static void keep_cancels(lua_State *L, const chain *kept) {
+    neap_scope *cause = kept->top->deadline.scope.parent->cause;
+    neap_scope *scope = kept->inner, *end = kept->top->deadline.scope.parent;
+    for (; cause && scope != end; scope = scope->parent) {
+        neapL_group *group = neapL_block_of(scope)->group;
+        if (!group || group->scope.cause != cause) continue;
+        neapL_push_cancelled_by(L, cause);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
+        neap_scope_cancel(&group->scope);
+    }
+}
+
 // The group of a block that another task takes over is that one's to leave.
-static void take_over(chain *kept, neapL_task *task) {
+static void take_over(const chain *kept, neapL_task *task) {
     neap_scope *scope = kept->inner, *end = task->core.inner;
     for (; scope != end; scope = scope->parent) {
         neapL_group *group = neapL_block_of(scope)->group;
@@ -82,27 +96,49 @@ static void take_over(chain *kept, neapL_task *task) {
     }
 }
 
-void neapL_chain_restore(lua_State *L, lua_State *co) {
+// A task of a group of the coroutine's own would have its scopes beneath it.
+static bool is_beneath(const neapL_task *task, const chain *kept) {
+    const neap_scope *scope = &task->scope;
+    while (scope && scope != &kept->top->deadline.scope) scope = scope->parent;
+    return scope != NULL;
+}
+
+const char *neapL_chain_restore(lua_State *L, lua_State *co) {
     neap_runtime *rt = neapL_rt(L);
     neapL_task *task = rt->task;
-    if (rt->chain_count == 0 || !task) return;
+    if (rt->chain_count == 0) return NULL;
     chain *kept = find(L, rt, co);
-    if (!kept || !is_kept(kept)) return;
+    if (!kept || !is_kept(kept)) return NULL;
+    if (!task) return "it has scopes open, and no task runs here";
+    if (is_beneath(task, kept))
+        return "it has a group open that this task belongs to";
+    keep_cancels(L, kept);
     neap_scope_move(&kept->top->deadline.scope, task->core.inner);
     take_over(kept, task);
     task->core.inner = kept->inner;
     kept->top = NULL;
+    return NULL;
+}
+
+static void drop(lua_State *L, chain *kept) {
+    neapL_block *top = kept->top;
+    kept->top = NULL;
+    neapL_blocks_drop(L, kept->inner, top->deadline.scope.parent);
+}
+
+void neapL_chain_drop(lua_State *L, lua_State *co) {
+    const neap_runtime *rt = neapL_rt(L);
+    chain *kept = rt->chain_count > 0 ? find(L, rt, co) : NULL;
+    if (kept && is_kept(kept)) drop(L, kept);
 }
 
 // ---- collected with its coroutine
 
 static int chain_gc(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
-    const chain *kept = lua_touserdata(L, 1);
+    chain *kept = lua_touserdata(L, 1);
     rt->chain_count--;
-    if (!rt->root || !is_kept(kept)) return 0; // closed, or dropped
-    neap_scope *outer = kept->top->deadline.scope.parent;
-    neapL_blocks_drop(L, kept->inner, outer);
+    if (rt->root && is_kept(kept)) drop(L, kept); // else closed, or dropped
     return 0;
 }
 

@@ -68,7 +68,10 @@ static int start(lua_State *L, lua_State *co, int nargs, neap_scope *outer) {
     if (is_taken(co)) error = "cannot resume non-suspended coroutine";
     else if (!lua_checkstack(co, nargs)) error = "too many arguments to resume";
     if (error) return lua_pushstring(L, error), FAILED;
-    neapL_chain_restore(L, co);
+    error = neapL_chain_restore(L, co);
+    if (error)
+        return lua_pushfstring(L, "cannot resume the coroutine: %s", error),
+               FAILED;
     lua_xmove(L, co, nargs);
     return advance(L, co, nargs, outer);
 }
@@ -283,7 +286,7 @@ static int coroutine_close(lua_State *L) {
     if (rt->close_depth >= CLOSE_DEPTH_MAX)
         return luaL_error(L, "C stack overflow");
     neap_scope *outer = innermost(L);
-    neapL_chain_restore(L, co);
+    if (neapL_chain_restore(L, co)) neapL_chain_drop(L, co);
     rt->close_depth++;
     int rc = neapL_unwind(L, co, "coroutine.close");
     rt->close_depth--;

@@ -14,98 +14,6 @@
 
 static const neapL_type group_type;
 
-// ---- errors: a list in the registry, under the group's address
-
-static void push_errors(lua_State *L, const neapL_group *group) {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, group) == LUA_TTABLE) return;
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, group);
-}
-
-enum { COMPARED_MAX = 16 }; // of the last errors
-
-// Who awaited a task of the group fails with that one's error: it is one. Equal
-// strings may be two.
-static bool is_listed(lua_State *L, int list, int index) {
-    lua_Integer count = (lua_Integer)lua_rawlen(L, list);
-    if (lua_type(L, index) == LUA_TSTRING) return false;
-    for (lua_Integer i = count; i > 0 && count - i < COMPARED_MAX; i--) {
-        lua_rawgeti(L, list, i);
-        bool same = lua_rawequal(L, -1, index);
-        lua_pop(L, 1);
-        if (same) return true;
-    }
-    return false;
-}
-
-static void add_error(lua_State *L, const neapL_group *group, int index) {
-    index = lua_absindex(L, index);
-    push_errors(L, group);
-    int list = lua_gettop(L);
-    if (!is_listed(L, list, index)) {
-        lua_pushvalue(L, index);
-        lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
-    }
-    lua_pop(L, 1);
-}
-
-// Takes the list away and pushes it, or nil: how many there are.
-static lua_Integer take_errors(lua_State *L, const neapL_group *group) {
-    int kind = lua_rawgetp(L, LUA_REGISTRYINDEX, group);
-    if (kind != LUA_TTABLE) return 0;
-    lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, group);
-    return (lua_Integer)lua_rawlen(L, -1);
-}
-
-void neapL_group_report(lua_State *L, neapL_group *group) {
-    lua_Integer count = take_errors(L, group);
-    for (lua_Integer i = 1; i <= count; i++) {
-        lua_rawgeti(L, -1, i);
-        group->rt->unseen++;
-        neapL_report_error(L, group->rt, NULL, NULL);
-    }
-    lua_pop(L, 1);
-}
-
-enum { LISTED_MAX = 10 }; // errors that an ErrorGroup's message lists
-
-// The list on top becomes an ErrorGroup.
-static void join_errors(lua_State *L, lua_Integer count) {
-    int list = lua_gettop(L);
-    luaL_Buffer words;
-    luaL_buffinit(L, &words);
-    lua_pushfstring(L, "%I errors in a group:", (LUAI_UACINT)count);
-    luaL_addvalue(&words);
-    for (lua_Integer i = 1; i <= count && i <= LISTED_MAX; i++) {
-        lua_rawgeti(L, list, i);
-        const char *error = neapL_errorstring(L, -1);
-        lua_pushfstring(L, "\n\t%I. %s", (LUAI_UACINT)i, error);
-        lua_replace(L, -3);
-        lua_pop(L, 1);
-        luaL_addvalue(&words);
-    }
-    if (count > LISTED_MAX) luaL_addstring(&words, "\n\t...");
-    luaL_pushresult(&words);
-    neapL_pusherror(L, &neapL_error_group, lua_tostring(L, -1));
-    lua_pushvalue(L, list);
-    lua_setfield(L, -2, "errors");
-    lua_replace(L, list);
-    lua_settop(L, list);
-}
-
-// Pushes what the errors come to: nil, the one, or all. The list is popped.
-static void sum_up(lua_State *L, lua_Integer count) {
-    if (count > 1) join_errors(L, count);
-    else if (count == 1) {
-        lua_rawgeti(L, -1, 1);
-        lua_remove(L, -2);
-    }
-}
-
 // ---- cancelling
 
 static void cancel(lua_State *L, neapL_block *block, const char *reason) {
@@ -115,52 +23,66 @@ static void cancel(lua_State *L, neapL_block *block, const char *reason) {
 
 void neapL_group_failed(lua_State *L, neapL_group *group, int index) {
     neapL_getvalue(L, index);
-    if (!neapL_iserror(L, -1, &neapL_ended)) add_error(L, group, -1);
+    bool forced = neapL_iserror(L, -1, &neapL_ended); // by a deadlock
+    if (!forced) neapL_errors_add(L, group, -1, false);
     lua_pop(L, 1);
     cancel(L, group->block, "another task of the group failed");
 }
 
-// ---- leaving: index 1 holds the Group, 2 the error of its code (nil: none),
-// and behind it stand the code's results
+// ---- leaving: index 1 holds the Group, 2 the error of its code (or nil), and
+// behind it stand the code's results
 
 enum { GROUP = 1, ERROR };
 
 enum { // how it is left: the context of the continuation
     AT_CLOSE,
     AT_WAIT,
-    AT_RETURN, // of the function that neap.group called
-    ROUND = 4  // or'ed: it has let the others go first
+    AT_RETURN,  // of the function that neap.group called
+    MODES = 3,  // a mask of these; or'ed to it:
+    ROUND = 4,  // it has let the others go first
+    FAILED = 8, // the code failed, with the error
 };
 
 static int leave_k(lua_State *L, int status, lua_KContext ctx);
 
-// The group goes; tasks that nobody can wait for here are left to whoever can.
-// Its error, or nil, is pushed; that of its code becomes what it is outside:
-// true, if it is the group's own cancel.
-static bool close_group(lua_State *L, neapL_block *block) {
+// Tasks that nobody can wait for are left to whoever can: the task's end, or
+// what closes this coroutine. Elsewhere that is an error.
+static void let_go(lua_State *L, neapL_group *group, bool failed) {
+    const neap_runtime *rt = group->rt;
+    if (!failed && !rt->unwinding && !rt->closing) {
+        neapL_push_refusal(L);
+        neapL_errors_add(L, group, -1, false);
+        lua_pop(L, 1);
+    }
+}
+
+// The group goes, and the scope. What it comes to takes the place of the error:
+// true where there is one. An own cancel is swallowed where that can be.
+static bool close_group(lua_State *L, neapL_block *block, lua_KContext mode) {
+    neapL_task *task = neapL_block_task(block);
     neapL_group *group = block->group;
-    lua_Integer count = take_errors(L, group);
-    sum_up(L, count);
-    if (group->live > 0) neapL_group_orphan(L, group);
+    bool failed = mode & FAILED, live = group->live > 0;
+    if (live) let_go(L, group, failed);
+    bool errors = neapL_errors_sum(L, group) > 0;
+    if (live) neapL_group_orphan(L, group);
     else neapL_group_close(L, group);
-    return neapL_block_leave(L, block, ERROR);
+    bool own = neapL_block_leave(L, block, ERROR);
+    neap_scope *cause = task->core.inner->cause;
+    if (!errors && !failed && cause) neapL_push_cancelled_by(L, cause);
+    if (errors || (!failed && cause)) return lua_replace(L, ERROR), true;
+    lua_pop(L, 1); // nil
+    return failed && !(own && (mode & MODES) == AT_RETURN);
 }
 
 static int left(lua_State *L, neapL_block *block, lua_KContext mode) {
-    neapL_task *task = neapL_block_task(block);
+    int results = (mode & FAILED) ? 0 : lua_gettop(L) - ERROR;
     lua_pushvalue(L, ERROR);
     int raised = lua_gettop(L);
-    bool own = close_group(L, block);
-    neap_scope *cause = task->core.inner->cause;
-    if (!lua_isnil(L, -1)) lua_replace(L, ERROR);
-    else if (lua_isnil(L, ERROR) && cause) {
-        neapL_push_cancelled_by(L, cause);
-        lua_replace(L, ERROR);
-    } else if (own && mode == AT_RETURN) return 0; // swallowed
-    if (lua_isnil(L, ERROR))
-        return lua_settop(L, raised - 1), raised - 1 - ERROR;
-    if (mode == AT_CLOSE && lua_rawequal(L, ERROR, raised)) return 0;
-    return neapL_reraise(L);
+    bool raises = close_group(L, block, mode);
+    lua_settop(L, raised);
+    if (!raises) return lua_settop(L, raised - 1), results;
+    bool same = (mode & FAILED) && lua_rawequal(L, ERROR, raised);
+    return same && (mode & MODES) == AT_CLOSE ? 0 : neapL_reraise(L);
 }
 
 // Who waits in vain for tasks that wait for it cancels them; if they are stuck
@@ -171,17 +93,15 @@ static void meet_deadlock(lua_State *L, neapL_block *block) {
         return;
     }
     lua_rawgetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
-    add_error(L, block->group, -1);
+    neapL_errors_add(L, block->group, -1, false);
     lua_pop(L, 1);
     cancel(L, block, "deadlock");
 }
 
 // Raising a cancel of a scope around is leaving by a wait: it lets the others
 // go first, once.
-static bool must_yield(lua_State *L, const neapL_block *block,
-                       lua_KContext ctx) {
-    return !(ctx & ROUND) && lua_isnil(L, ERROR) &&
-           block->deadline.scope.parent->cause;
+static bool must_yield(const neapL_block *block, lua_KContext ctx) {
+    return !(ctx & (ROUND | FAILED)) && block->deadline.scope.parent->cause;
 }
 
 static int leave_k(lua_State *L, int status, lua_KContext ctx) {
@@ -189,9 +109,9 @@ static int leave_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_group *group = block->group;
     if (neapL_wake_of(L, status) == NEAP_WAKE_STUCK) meet_deadlock(L, block);
     bool waits = group->live > 0;
-    if (!neapL_may_wait(L) || (!waits && !must_yield(L, block, ctx))) {
+    if (!neapL_may_wait(L) || (!waits && !must_yield(block, ctx))) {
         if (group->cover.parent) neapL_uncover(&group->cover);
-        return left(L, block, ctx & ~(lua_KContext)ROUND);
+        return left(L, block, ctx);
     }
     neapL_task *task = neapL_waiting(L, NEAPL_GROUP_END);
     if (!group->cover.parent) neapL_cover(&group->cover, &task->core);
@@ -202,16 +122,13 @@ static int leave_k(lua_State *L, int status, lua_KContext ctx) {
 
 // The code of the group ended, perhaps with an error.
 static int leave(lua_State *L, neapL_block *block, lua_KContext mode) {
-    bool failed = !lua_isnil(L, ERROR);
-    if (neapL_block_tidy(L, block)) {
-        if (!failed) add_error(L, block->group, -1);
-        failed = true;
-        lua_pop(L, 1);
-    }
     neap_scope *scope = &block->deadline.scope;
-    if (!lua_isnil(L, ERROR) && !neapL_is_cancel_of(L, scope, ERROR))
-        add_error(L, block->group, ERROR);
-    if (failed && !scope->cause)
+    bool untidy = neapL_block_tidy(L, block), failed = mode & FAILED;
+    if (untidy && !failed) neapL_errors_add(L, block->group, -1, false);
+    if (untidy) lua_pop(L, 1);
+    if (failed && !neapL_is_cancel_of(L, scope, ERROR))
+        neapL_errors_add(L, block->group, ERROR, true);
+    if ((failed || untidy) && !scope->cause)
         cancel(L, block, "the code of the group failed");
     return leave_k(L, LUA_OK, mode);
 }
@@ -221,6 +138,7 @@ static int leave(lua_State *L, neapL_block *block, lua_KContext mode) {
 static neapL_block *open_group(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     neapL_block *block = neapL_block_open(L, NEAP_NEVER_NS);
+    if (!block) return luaL_error(L, "the runtime is closing"), NULL;
     neap_scope *scope = &block->deadline.scope;
     neapL_group *group = neapL_group_open(rt, scope, rt->task);
     if (!group) {
@@ -237,9 +155,9 @@ static neapL_block *open_group(lua_State *L) {
 static int called_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_block *block = neapL_block_find(L, GROUP, &group_type);
     (void)ctx;
-    neapL_block_called(L, status);
-    if (block) return leave(L, block, AT_RETURN);
-    return lua_isnil(L, ERROR) ? lua_gettop(L) - ERROR : neapL_reraise(L);
+    bool failed = neapL_block_called(L, status);
+    if (block) return leave(L, block, AT_RETURN | (failed ? FAILED : 0));
+    return failed ? neapL_reraise(L) : lua_gettop(L) - ERROR;
 }
 
 // neap.group(fn, ...) -> fn's results; it is called with the Group in front
@@ -302,7 +220,8 @@ static int group_wait(lua_State *L) {
 static int group_close(lua_State *L) {
     neapL_block *block = neapL_block_find(L, GROUP, &group_type);
     lua_settop(L, ERROR);
-    return block ? leave(L, block, AT_CLOSE) : 0;
+    bool failed = !lua_isnil(L, ERROR); // error(nil) cannot be told
+    return block ? leave(L, block, AT_CLOSE | (failed ? FAILED : 0)) : 0;
 }
 
 // "<Group 3 tasks>", "<Group cancelled, 1 task>", "<Group over>"

@@ -252,6 +252,9 @@ neap_wake neapL_wake_of(lua_State *L, int status);
 // For calls that take a deadlock's wake themselves, before they raise it.
 int neapL_raise_stuck(lua_State *L);
 
+// Why code in L cannot wait: "app.lua:3: cannot wait here: ..."; pushed.
+void neapL_push_refusal(lua_State *L);
+
 // Whether code in L can wait.
 bool neapL_may_wait(lua_State *L);
 

@@ -29,7 +29,7 @@ static void cancel(lua_State *L, neapL_group *group) {
 void neapL_group_orphan(lua_State *L, neapL_group *group) {
     assert(group->owner && !group->orphan);
     cancel(L, group);
-    neapL_group_report(L, group);
+    neapL_errors_report(L, group);
     group->block->group = NULL;
     group->block = NULL;
     group->orphan = true;

@@ -23,6 +23,8 @@ enum {        // of the coroutine's stack
     BODY      // the function and its arguments; later its results
 };
 
+enum { DEEP = 32 }; // calls on a stack whose bottom is not looked for twice
+
 enum { SITE_DEPTH_MAX = 3 }; // C functions between spawn and who called it
 
 enum {
@@ -136,22 +138,34 @@ static void push_from(lua_State *L, const neapL_task *task, int place) {
 }
 
 // While a coroutine is being closed nothing is to be found on its stack.
-static void push_closing(lua_State *L, const neapL_task *task) {
+static void push_anchored(lua_State *L, const neapL_task *task) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(task)->anchors);
     lua_rawgetp(L, -1, task);
     lua_remove(L, -2);
 }
 
+// Looking for the bottom of a deep stack takes its time: it is done once.
+static void keep_deep(lua_State *L, neapL_task *task) {
+    lua_Debug ar;
+    if (!task->future.started || !lua_getstack(task->co, DEEP, &ar)) return;
+    task->future.deep = true;
+    neapL_anchor(L, runtime_of(task), lua_gettop(L));
+}
+
 void neapL_task_push(lua_State *L, neapL_task *task) {
-    if (task->future.closing) push_closing(L, task);
-    else push_from(L, task, SELF);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    if (task->future.closing || task->future.deep) push_anchored(L, task);
+    else {
+        push_from(L, task, SELF);
+        keep_deep(L, task);
+    }
     assert(lua_touserdata(L, -1) == task);
 }
 
 const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
     lua_Debug ar;
     if (task->future.closing) {
-        push_closing(L, task);
+        push_anchored(L, task);
         neapL_getextra(L, -1, "spawned_at");
         lua_remove(L, -2);
         return lua_tostring(L, -1);
@@ -167,9 +181,22 @@ const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
 
 // ---- end
 
+// The chains of coroutines are ours now: each knows its outermost block by the
+// number of its opening, and would drop it when it is collected.
+static void retire_chains(neapL_task *task) {
+    neap_scope *first = task->scope.kids, *scope = first;
+    if (!first) return;
+    do {
+        if (scope->kind == NEAPL_SCOPE_BLOCK)
+            neapL_block_of(scope)->id = ++runtime_of(task)->last_block_id;
+        scope = NEAP_OWNER(scope->link.next, neap_scope, link);
+    } while (scope != first);
+}
+
 // What it could not leave, the innermost first.
 static void drop_scopes(lua_State *L, neapL_task *task) {
     neapL_kill_beneath(L, &task->scope); // what clean-up has spawned
+    retire_chains(task);
     task->core.inner = &task->scope;
     while (task->scope.kids) {
         neap_scope *leaf = neap_scope_leaf(&task->scope);
@@ -183,6 +210,8 @@ static void drop_scopes(lua_State *L, neapL_task *task) {
 static void leave(neap_runtime *rt, neapL_task *task) {
     assert(!neapL_is_pending(&task->future));
     if (task->scope.kids) drop_scopes(rt->turner, task);
+    if (task->future.deep && !task->future.unawaited)
+        neapL_unanchor(rt->turner, rt, task);
     neap_task_term(&task->core);
     if (task->future.unawaited) neap_list_append(&rt->failed, &task->core.link);
     neapL_group *group = neapL_group_of(task);
@@ -238,6 +267,7 @@ static void settle(lua_State *L, neapL_task *task) {
     neap_scope *inner = task->core.inner, *scope = inner;
     for (; scope != &task->scope; scope = scope->parent)
         neapL_report_open(L, SELF, neapL_block_of(scope));
+    retire_chains(task);
     neapL_blocks_drop(L, inner, &task->scope);
     while ((scope = find_block(&task->scope))) {
         while ((inner = find_block(scope))) scope = inner;

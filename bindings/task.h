@@ -54,6 +54,7 @@ struct neapL_future {
     bool daemon : 1;        // does not keep its group alive
     bool hosted : 1;        // a host waits for it (neap_spawn's done)
     bool closing : 1;   // its coroutine is being closed: it is in rt->anchors
+    bool deep : 1;      // its stack is deep: it is in rt->anchors
     bool named : 1;     // as one that does not end: see overdue.c
     bool contexted : 1; // a Task that has a neap.context
     bool lent : 1;      // it ended while an iterator was to hand it out
@@ -98,8 +99,12 @@ extern const neapL_type neapL_future_type, neapL_task_type;
 // It yielded a value, and what it opened inside of `outer` is open still.
 void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer);
 
-// It is about to run again, or to be closed, in the running task.
-void neapL_chain_restore(lua_State *L, lua_State *co);
+// It is about to run again, or to be closed, in the running task. NULL; or what
+// is in the way, in words.
+const char *neapL_chain_restore(lua_State *L, lua_State *co);
+
+// It is about to be closed where it cannot be restored.
+void neapL_chain_drop(lua_State *L, lua_State *co);
 
 // ---- groups (group.c)
 
@@ -144,8 +149,18 @@ neapL_group *neapL_spawn_group(neap_runtime *rt);
 // A task of it failed, whose Task is at `index`. (groupface.c)
 void neapL_group_failed(lua_State *L, neapL_group *group, int index);
 
-// Reports what its tasks have failed with and nobody will raise. (groupface.c)
-void neapL_group_report(lua_State *L, neapL_group *group);
+// ---- its errors (errorgroup.c)
+
+// Adds the error at `index`. An object that is listed already is one error;
+// with `known` so is an equal string.
+void neapL_errors_add(lua_State *L, const neapL_group *group, int index,
+                      bool known);
+
+// Takes them, and pushes the one, an ErrorGroup, or nil: how many there were.
+lua_Integer neapL_errors_sum(lua_State *L, const neapL_group *group);
+
+// The same, and each is reported: nobody will raise it.
+void neapL_errors_report(lua_State *L, neapL_group *group);
 
 // ---- groups that nobody will leave (orphan.c)
 
@@ -193,7 +208,7 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
 // all that is behind it becomes a task of the group; the Task is pushed.
 int neapL_spawn_with(lua_State *L, neapL_group *group, int fn);
 
-// Pushes the Task userdata of a task that has not ended. [-0, +1, -]
+// Pushes the Task userdata of a task that has not ended. [-0, +1, m]
 void neapL_task_push(lua_State *L, neapL_task *task);
 
 // ---- cancels (cancel.c)

@@ -20,81 +20,93 @@ static int64_t span_of(const neapL_block *block) {
     return block->until_ns - block->opened_ns;
 }
 
-// ---- around a function: index 1 holds the number of the block's opening, 2
-// the error, and behind it stand the results
+// ---- around a function
 
-enum { OPENING = 1, ERROR };
-
-static int enter(lua_State *L, neapL_block *block, lua_KFunction k) {
-    lua_pushinteger(L, (lua_Integer)block->id);
-    lua_replace(L, OPENING);
-    return neapL_block_call(L, block, k);
+// timeout and shield put their block into a to-be-closed slot: an error passes
+// through with its stack whole. Results stand behind it.
+static int passed_k(lua_State *L, int status, lua_KContext slot) {
+    (void)status;
+    return lua_gettop(L) - (int)slot;
 }
 
-// Leaves the block: true where the error is its own.
-static bool leave(lua_State *L, neapL_block *block, int status) {
-    neapL_block_called(L, status);
-    if (block->id != (uint64_t)lua_tointeger(L, OPENING)) return false;
-    if (neapL_block_tidy(L, block)) {
-        if (lua_isnil(L, ERROR)) lua_replace(L, ERROR);
-        else lua_pop(L, 1);
+// Index `slot` is free; the function and its arguments stand behind it. Where a
+// runtime that closes runs clean-up, nothing can wait, and no scope is needed.
+static int call_inside(lua_State *L, neapL_block *block, int slot) {
+    if (block) {
+        neapL_block_handle_new(L, block, &timeout_type);
+        lua_replace(L, slot);
+        lua_toclose(L, slot);
     }
-    return neapL_block_leave(L, block, ERROR);
-}
-
-static int timeout_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_block *block = (neapL_block *)ctx; // NOLINT: as it was given
-    int64_t span_ns = span_of(block);
-    if (leave(L, block, status)) {
-        push_timeout(L, span_ns);
-        lua_replace(L, ERROR);
-    }
-    if (!lua_isnil(L, ERROR)) return neapL_reraise(L);
-    return lua_gettop(L) - ERROR;
+    int nargs = lua_gettop(L) - slot - 1;
+    lua_callk(L, nargs, LUA_MULTRET, slot, passed_k);
+    return passed_k(L, LUA_OK, slot);
 }
 
 // neap.timeout(s, fn, ...) -> fn's results, or raises a Timeout
 // neap.timeout(s) -> Timeout, to be closed
 static int timeout(lua_State *L) {
     int64_t duration_ns = neapL_checkseconds(L, 1);
-    if (lua_gettop(L) > 1) {
-        luaL_checktype(L, 2, LUA_TFUNCTION);
-        return enter(L, neapL_block_open(L, duration_ns), timeout_k);
-    }
-    neapL_block_push(L, neapL_block_open(L, duration_ns), &timeout_type);
+    bool calls = lua_gettop(L) > 1;
+    if (calls) luaL_checktype(L, 2, LUA_TFUNCTION);
+    neapL_block *block = neapL_block_open(L, duration_ns);
+    if (calls) return call_inside(L, block, 1);
+    neapL_block_push(L, block, &timeout_type);
     return 1;
-}
-
-static int moved_k(lua_State *L, int status, lua_KContext ctx) {
-    if (leave(L, (neapL_block *)ctx, status)) // NOLINT: as it was given
-        return lua_pushboolean(L, 0), 1;
-    if (!lua_isnil(L, ERROR)) return neapL_reraise(L);
-    lua_pushboolean(L, 1);
-    lua_replace(L, ERROR);
-    return lua_gettop(L) - 1;
-}
-
-// neap.move_on_after(s, fn, ...) -> true and fn's results, or false
-static int move_on_after(lua_State *L) {
-    int64_t duration_ns = neapL_checkseconds(L, 1);
-    luaL_checktype(L, 2, LUA_TFUNCTION);
-    return enter(L, neapL_block_open(L, duration_ns), moved_k);
-}
-
-static int shield_k(lua_State *L, int status, lua_KContext ctx) {
-    leave(L, (neapL_block *)ctx, status); // NOLINT: as it was given
-    if (!lua_isnil(L, ERROR)) return neapL_reraise(L);
-    return lua_gettop(L) - ERROR;
 }
 
 // neap.shield(fn, ...) -> fn's results: no cancel from outside reaches it
 static int shield(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
     neapL_block *block = neapL_block_open(L, NEAP_NEVER_NS);
-    neap_scope_shield(&block->deadline.scope, true);
+    if (block) neap_scope_shield(&block->deadline.scope, true);
     lua_pushnil(L);
     lua_insert(L, 1);
-    return enter(L, block, shield_k);
+    return call_inside(L, block, 1);
+}
+
+// move_on_after catches the error: index 1 holds the number of its block's
+// opening, 2 the error, and behind it stand the results.
+
+enum { OPENING = 1, ERROR };
+
+static int moved_k(lua_State *L, int status, lua_KContext ctx) {
+    neapL_block *block = (neapL_block *)ctx; // NOLINT: as it was given
+    bool failed = neapL_block_called(L, status), own = false;
+    if (block->id == (uint64_t)lua_tointeger(L, OPENING)) {
+        if (neapL_block_tidy(L, block)) {
+            if (!failed) lua_copy(L, -1, ERROR);
+            failed = true;
+            lua_pop(L, 1);
+        }
+        own = neapL_block_leave(L, block, ERROR);
+    }
+    if (own) return lua_pushboolean(L, 0), 1;
+    if (failed) return neapL_reraise(L);
+    lua_pushboolean(L, 1);
+    lua_replace(L, ERROR);
+    return lua_gettop(L) - 1;
+}
+
+static int called_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)status;
+    (void)ctx;
+    lua_pushboolean(L, 1);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
+// neap.move_on_after(s, fn, ...) -> true and fn's results, or false
+static int move_on_after(lua_State *L) {
+    int64_t duration_ns = neapL_checkseconds(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    neapL_block *block = neapL_block_open(L, duration_ns);
+    if (!block) {
+        lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, called_k);
+        return called_k(L, LUA_OK, 0);
+    }
+    lua_pushinteger(L, (lua_Integer)block->id);
+    lua_replace(L, OPENING);
+    return neapL_block_call(L, block, moved_k);
 }
 
 // ---- as a value to be closed
@@ -117,7 +129,7 @@ static int timeout_reschedule(lua_State *L) {
 static int timeout_close(lua_State *L) {
     neapL_block *block = neapL_block_find(L, 1, &timeout_type);
     neapL_block_handle *handle = lua_touserdata(L, 1);
-    lua_settop(L, ERROR);
+    lua_settop(L, ERROR); // nil: none
     if (!block) return 0; // dropped with its coroutine, or closed before
     bool untidy = neapL_block_tidy(L, block) && lua_isnil(L, ERROR);
     int64_t span_ns = span_of(block);
@@ -162,12 +174,13 @@ static int is_timeout(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg guards[] = {{"timeout", timeout},
-                                  {"move_on_after", move_on_after},
-                                  {"shield", shield},
+static const luaL_Reg guards[] = {{"move_on_after", move_on_after},
                                   {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"is_timeout", is_timeout}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"timeout", timeout},
+                                     {"shield", shield},
+                                     {"is_timeout", is_timeout},
+                                     {NULL, NULL}};
 
 void neapL_open_timeout(lua_State *L, neap_runtime *rt) {
     neapL_newtype(L, rt, &timeout_type);

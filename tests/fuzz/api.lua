@@ -224,7 +224,7 @@ local function check_ended(rec)
     elseif rec.started then
         -- Gathers that wait for each other are ended by force.
         local e = task:error()
-        local forced = type(e) == "string" and e:find "its run is over"
+        local forced = type(e) == "table" and e.name == "Ended"
         expect(rec.over or forced, "the body of task %d was left", rec.id)
         expect(forced or rawequal(rec.raised, e), "another error")
     end
