@@ -75,17 +75,17 @@ describe("a coroutine that dies of an error", function()
     end)
 
     it("its time-outs are disarmed", function() -- Y6
-        assert.equal("false\t0.0\nfalse\t0.0\n", tasks.out [[
+        assert.equal("dead\tfalse\t0.0\ndead\tfalse\t0.0\n", tasks.out [[
             local function die()
                 local t <close> = neap.timeout(5)
                 local u = neap.timeout(6)               -- nobody closes it
-                error "dead"
+                error("dead", 0)
             end
             local co = coroutine.create(die)
-            coroutine.resume(co)
-            print((pcall(neap.await, neap.Future())), neap.time())
-            pcall(coroutine.wrap(die))
-            print((pcall(neap.await, neap.Future())), neap.time())
+            local _, e = coroutine.resume(co)
+            print(e, (pcall(neap.await, neap.Future())), neap.time())
+            _, e = pcall(coroutine.wrap(die))
+            print(e, (pcall(neap.await, neap.Future())), neap.time())
         ]])
     end)
 

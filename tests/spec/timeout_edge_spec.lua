@@ -12,6 +12,9 @@ after_each(tasks.sweep)
 
 local soon = 0.001
 
+-- Both forms that take a function.
+local forms = {assert(neap.timeout), assert(neap.move_on_after)}
+
 -- What the call raises, which must be a Timeout.
 local function timed_out(fn, ...)
     local ok, e = pcall(fn, ...)
@@ -41,7 +44,7 @@ describe("a deadline that has passed already:", function()
     it("the first wait raises, and what stands before it runs", function()
         -- W2
         for _, s in ipairs {0, -1, -math.huge} do
-            for _, call in ipairs {neap.timeout, neap.move_on_after} do
+            for _, call in ipairs(forms) do
                 local steps = 0
                 local ok, e = pcall(call, s, function()
                     steps = 1
@@ -70,6 +73,17 @@ describe("a deadline that has passed already:", function()
             end
         end)
         assert.is_true(rounds <= 256)
+    end)
+
+    it("reaches who never has to wait, too", function() -- S3
+        local future, rounds = ended(), 0
+        timed_out(neap.timeout, soon, function()
+            while true do
+                future:await()
+                rounds = rounds + 1
+            end
+        end)
+        assert.is_true(rounds > 0)
     end)
 
     it("passed while it computed: the next wait raises, not before", function()

@@ -12,6 +12,9 @@ after_each(tasks.sweep)
 
 local soon = 0.001
 
+-- Both forms that take a function.
+local forms = {assert(neap.timeout), assert(neap.move_on_after)}
+
 -- What an error is, and how a call ended and when: for the programs below.
 local prelude = [[
     local function kind(e)
@@ -91,7 +94,7 @@ describe("nested:", function()
 
     it("the inner's Timeout passes the outer unchanged", function() -- W7
         local inner
-        for _, call in ipairs {neap.timeout, neap.move_on_after} do
+        for _, call in ipairs(forms) do
             local ok, e = pcall(call, 60, function()
                 inner = select(2, pcall(neap.timeout, soon, forever))
                 error(inner)
@@ -228,7 +231,7 @@ end)
 
 describe("a task that is cancelled in its time:", function()
     it("ends with its own Cancelled, not with a Timeout", function() -- C2
-        for _, call in ipairs {neap.timeout, neap.move_on_after} do
+        for _, call in ipairs(forms) do
             local inside
             local task = start(function()
                 local ok, e = pcall(call, 60, forever)
@@ -302,7 +305,7 @@ describe("a task that is cancelled in its time:", function()
         local task = neap.spawn(function()
             neap.current():cancel "early"
             for _, s in ipairs {0, 60} do
-                for _, call in ipairs {neap.timeout, neap.move_on_after} do
+                for _, call in ipairs(forms) do
                     local ok, e = pcall(call, s, forever)
                     assert(not ok and e.reason == "early", tostring(e))
                 end

@@ -13,6 +13,9 @@ after_each(tasks.sweep)
 
 local soon = 0.001
 
+-- Both forms that take a function.
+local forms = {assert(neap.timeout), assert(neap.move_on_after)}
+
 -- What the call raises, which must be a Timeout.
 local function timed_out(fn, ...)
     local ok, e = pcall(fn, ...)
@@ -24,7 +27,7 @@ end
 describe("a function in time:", function()
     it("gets its arguments and gives its results, nils and all", function()
         -- W25
-        for _, call in ipairs {neap.timeout, neap.move_on_after} do
+        for _, call in ipairs(forms) do
             local first = call == neap.move_on_after and 1 or 0
             for _, values in ipairs {{n = 0}, {n = 1, nil}, {n = 2, false, nil},
                     {n = 4, nil, 1, nil, nil}, {n = 300, 1, [300] = 2}} do
@@ -53,7 +56,7 @@ describe("a function in time:", function()
     end)
 
     it("raises what it raises, unchanged", function() -- W8
-        for _, call in ipairs {neap.timeout, neap.move_on_after} do
+        for _, call in ipairs(forms) do
             for _, wait in ipairs {neap.yield, math.abs} do
                 for _, e in ipairs {{}, print, "words", 1, false} do
                     local ok, raised = pcall(call, 60, function()
@@ -221,7 +224,7 @@ describe("a function whose time runs out:", function()
 
     it("that swallows it and raises another error raises that", function()
         -- W8
-        for _, call in ipairs {neap.timeout, neap.move_on_after} do
+        for _, call in ipairs(forms) do
             for _, e in ipairs {{}, "foreign", false} do
                 local ok, raised = pcall(call, soon, function()
                     pcall(forever)
@@ -236,7 +239,7 @@ describe("a function whose time runs out:", function()
     it("an error of its clean-up takes the Timeout's place", function()
         -- W8 C26
         local e = {}
-        for _, call in ipairs {neap.timeout, neap.move_on_after} do
+        for _, call in ipairs(forms) do
             local ok, raised = pcall(call, soon, function()
                 local _ <close> = guard(function() error(e) end)
                 forever()
