@@ -267,10 +267,12 @@ describe("wait:", function()
     it("waits for the tasks, and covers the body no longer", function()
         local list = {}
         local g <close> = neap.group()
-        g:spawn(function() list[#list + 1] = after(3, "one") end)
-        g:spawn(function()
-            g:spawn(function() list[#list + 1] = after(5, "two") end)
-        end)
+        local function note(passes, name)
+            after(passes)
+            list[#list + 1] = name
+        end
+        g:spawn(note, 3, "one")
+        g:spawn(function() g:spawn(note, 5, "two") end)
         g:wait()
         assert.same({"one", "two"}, list)
         g:cancel()

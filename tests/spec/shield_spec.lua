@@ -12,6 +12,7 @@ local guard, forever = tasks.guard, tasks.forever
 after_each(tasks.sweep)
 
 local soon = 0.001
+local throw = load "error()"    -- busted's own raises no nil
 
 -- Waits, and then has a value.
 local function gate()
@@ -41,7 +42,7 @@ describe("a shield:", function()
                 assert.is_true(rawequal(e, raised))
             end
         end
-        assert.same({n = 2, false, nil}, table.pack(pcall(neap.shield, error)))
+        assert.same({n = 2, false, nil}, table.pack(pcall(neap.shield, throw)))
     end)
 
     it("that raises leaves its traceback", function()
@@ -401,8 +402,7 @@ describe("what a shield is around:", function()
             neap.sleep(1)
             os.exit(3, true)
         ]]
-        assert.matches("^false\t.*cannot wait here: the runtime is closing\n$",
-            result.out)
+        assert.matches("^false\t.*the runtime is closing\n$", result.out)
         assert.same({"", 3}, {result.err, result.status})
     end)
 end)
