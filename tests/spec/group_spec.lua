@@ -465,6 +465,28 @@ describe("misuse:", function()
         end
     end)
 
+    it("where nothing can wait, and its tasks have not ended", function()
+        local ran, messages = false, {}
+        table.sort({2, 1}, function(a, b)
+            for i, group in ipairs {block, neap.group} do
+                messages[i] = select(2, pcall(group, function(g)
+                    g:spawn(function()
+                        neap.yield()
+                        ran = true
+                    end)
+                    return "not through"
+                end))
+            end
+            assert.equal("empty", neap.group(function() return "empty" end))
+            return a < b
+        end)
+        for _, message in ipairs(messages) do
+            assert.matches("table.sort is on the stack", message)
+        end
+        settle()
+        assert.is_false(ran)
+    end)
+
     it("a task of its own that waits for it would wait for itself", function()
         local message
         neap.group(function(g)

@@ -201,6 +201,17 @@ describe("a coroutine that is closed", function()
             assert.equal("cancelled", task:state())
         end)
 
+    it("by a callback: its group is cancelled", function() -- Y6
+        local co, note = grouped(forever)
+        coroutine.resume(co)
+        neap.call_soon(function() note.closed = coroutine.close(co) end)
+        settle()
+        assert.is_true(note.closed)
+        assert.equal("dead", coroutine.status(co))
+        pcall(note.task.await, note.task)
+        assert.equal("cancelled", note.task:state())
+    end)
+
     it("by a coroutine of a task that owns nothing of it", function() -- Y4
         local co, note = grouped(forever)
         neap.spawn(coroutine.resume, co):await()

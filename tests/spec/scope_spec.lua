@@ -154,47 +154,87 @@ describe("a time-out in a generator", function()
     end)
 
     it("resumed by another task: it covers the generator there", function()
-        for _, s in ipairs {soon, 60} do
-            local gen, outcome = nil, nil
-            local opener = neap.spawn(function()
-                gen = limited(s)
-                gen()
-                neap.sleep(2 * soon)
-                return "unhurt"
-            end)
-            assert.equal("unhurt", opener:await())
-            local other = start(function()
-                outcome = table.pack(pcall(gen))
-                neap.yield()
-                return "unhurt, too"
-            end)
-            if s == soon then
-                assert.equal("unhurt, too", other:await())
-                assert(neap.is_timeout(outcome[2]), tostring(outcome[2]))
-            else
-                other:cancel "the other's"
-                settle()
-                assert.equal("cancelled", other:state())
-                assert.equal("the other's", outcome[2].reason)
-            end
+        local gen, outcome = nil, nil
+        local gate = neap.Future()
+        local function work()
+            outcome = table.pack(pcall(gen))
+            neap.yield()
+            return "unhurt, too"
         end
+        local opener = start(function()
+            gen = limited(soon)
+            gen()
+            neap.sleep(2 * soon)
+            gate:await()
+            return "unhurt"
+        end)
+        neap.sleep(2 * soon)
+        assert.equal("unhurt, too", start(work):await())
+        assert(neap.is_timeout(outcome[2]), tostring(outcome[2]))
+        gate:set_result()
+        assert.equal("unhurt", opener:await())
+    end)
+
+    it("resumed by another task: a cancel of that one reaches it", function()
+        local gen, outcome = nil, nil
+        local opener = start(function()
+            gen = limited(60)
+            gen()
+            forever()
+        end)
+        local other = start(function()
+            outcome = table.pack(pcall(gen))
+            neap.yield()
+        end)
+        other:cancel "the other's"
+        settle()
+        assert.equal("pending cancelled", states(opener, other))
+        assert.equal("the other's", outcome[2].reason)
     end)
 
     it("opened by a task that is cancelled then: that does not cover it",
         function()
             local gen
+            local gate = neap.Future()
             local opener = start(function()
                 gen = limited(60)
                 gen()
-                forever()
+                pcall(forever)
+                neap.shield(gate.await, gate)
             end)
             opener:cancel()
-            settle()
-            assert.equal("cancelled", opener:state())
             local other = start(gen)
-            assert.equal("pending", other:state())
+            assert.equal("pending pending", states(opener, other))
+            gate:set_result()
             other:cancel()
+            settle()
+            assert.equal("finished cancelled", states(opener, other))
         end)
+
+    it("given on by a task that ends: it can be resumed, and left", function()
+        local gen
+        neap.spawn(function()
+            gen = coroutine.wrap(function()
+                local _ <close> = neap.timeout(60)
+                local _ <close> = neap.group()
+                coroutine.yield(1)
+                neap.yield()
+                return 2
+            end)
+            gen()
+        end):await()
+        assert.equal(2, neap.spawn(gen):await())
+    end)
+
+    it("rescheduled by its consumer", function() -- W9
+        local gen = coroutine.wrap(function()
+            local t <close> = neap.timeout(60)
+            coroutine.yield(t)
+            forever()
+        end)
+        assert.is_true(gen():reschedule(soon))
+        timed_out(gen)
+    end)
 
     it("resumed in a scope: the outermost wins", function() -- W7
         local gen = limited(60)
@@ -250,7 +290,8 @@ describe("a group in a generator", function()
         end))
         gen()
         neap.call_soon(gate.set_result, gate)
-        order[#order + 1] = gen()
+        local result = gen()
+        order[#order + 1] = result
         assert.same({"child", "through"}, order)
     end)
 
@@ -279,10 +320,15 @@ describe("a group in a generator", function()
                 coroutine.yield(task)
             end
         end)
-        local list = {}
-        for i = 1, 3 do list[i] = neap.spawn(gen):await() end
+        local list, gate = {}, neap.Future()
+        local function work()
+            list[#list + 1] = gen()
+            gate:await()
+        end
+        for _ = 1, 3 do start(work) end
         for i = 1, 3 do assert.equal(i, list[i]:await()) end
         gen()
+        gate:set_result()
     end)
 end)
 
@@ -335,22 +381,26 @@ describe("leaving a scope", function()
         end)
     end
 
-    it("in the wrong place changes nothing", function()
-        local outer <close> = neap.timeout(60)
-        local inner <close> = neap.timeout(50)
-        local function leave() local _ <close> = outer end
-        assert.is_false(pcall(leave))
-        assert.is_true(outer:reschedule(60))
-        assert.is_true(inner:reschedule(50))
-        neap.yield()
+    it("in another coroutine changes nothing", function()
+        local scope <close> = neap.timeout(60)
+        assert.is_false(pcall(coroutine.wrap(function()
+            local _ <close> = scope
+        end)))
+        assert.is_true(scope:reschedule(soon))
+        cancelled(forever)
     end)
 
-    it("g:wait with a scope open inside it", function()
-        local g <close> = neap.group()
-        local inner <close> = neap.timeout(60)
-        assert.is_false(pcall(g.wait, g))
-        assert.is_true(inner:reschedule(60))
-        neap.yield()
+    it("before one inside it leaves both", function()
+        assert.equal("false\tfalse\n10.0\n", tasks.out [[
+            local outer <close> = neap.timeout(3)
+            local inner <close> = neap.timeout(2)
+            local left = pcall(function() local _ <close> = outer end)
+            local g <close> = neap.group()
+            local within <close> = neap.timeout(2)
+            print(left, (pcall(g.wait, g)))
+            neap.sleep(10)
+            print(neap.time())
+        ]])
     end)
 
     it("g:wait in another coroutine", function()
