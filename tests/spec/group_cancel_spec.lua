@@ -289,6 +289,14 @@ describe("of the errors of a group's tasks", function()
         assert.matches("in upvalue 'culprit'", task:traceback())
     end)
 
+    it("of its code: who handles it sees the frames", function() -- F11
+        local function culprit() error "boom" end
+        for _, group in ipairs {block, neap.group} do
+            assert.matches("in upvalue 'culprit'", select(2, xpcall(group,
+                debug.traceback, function() culprit() end)))
+        end
+    end)
+
     it("one that a cancel replaced is told by its traceback", function() -- C26
         local task
         local e = raised(block, function(g)

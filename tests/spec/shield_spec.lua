@@ -49,6 +49,8 @@ describe("a shield:", function()
         local function culprit() error "boom" end
         local task = start(neap.shield, function() culprit() end)
         assert.matches("in upvalue 'culprit'", task:traceback())
+        assert.matches("in upvalue 'culprit'", select(2, xpcall(neap.shield,
+            debug.traceback, function() culprit() end)))
     end)
 
     it("keeps a cancel out until it is left", function() -- C11

@@ -39,6 +39,12 @@ describe("out of time:", function()
         ["await of a task"] = function() neap.spawn(forever):await() end,
         gather = function() neap.gather(forever, forever) end,
         wait = function() neap.wait({neap.Future()}, {timeout = 1000}) end,
+        settle = function() neap.settle(forever, forever) end,
+        race = function() neap.race(forever, forever) end,
+        map = function() neap.map({1, 2}, forever) end,
+        as_completed = function()
+            for _ in neap.as_completed {forever} do error "never" end
+        end,
         run = function() neap.run(forever) end,
         group = function() neap.group(function(g) g:spawn(forever) end) end,
         run_forever = function() neap.loop():run_forever() end,
@@ -88,6 +94,60 @@ describe("out of time:", function()
             neap.yield()
             print(b:state() == "finished", neap.is_timeout(b:error()))
         ]])
+    end)
+
+    it("what owns its tasks has cancelled and awaited them", function()
+        -- W6 W11 W14
+        for name, own in pairs {
+            gather = neap.gather, settle = neap.settle, race = neap.race,
+        } do
+            local cleaned = 0
+            local function child()
+                pcall(forever)
+                neap.shield(neap.sleep, soon)
+                cleaned = cleaned + 1
+            end
+            local lent = neap.spawn(child)
+            assert.is_false(neap.move_on_after(soon, own, lent, child), name)
+            assert.equal(2, cleaned)
+            assert.is_false(neap.move_on_after(soon, neap.map, {1, 2, 3},
+                child, {limit = 2}))
+            assert.equal(4, cleaned)
+        end
+    end)
+
+    it("what does not own them leaves them alone", function() -- W17 W24
+        local task = neap.spawn(forever)
+        for _, wait in ipairs {
+            function() neap.wait {task} end,
+            function() for _ in neap.as_completed {task} do end end,
+            function() neap.shield(neap.yield) task:await() end,
+        } do
+            assert.is_false(neap.move_on_after(soon, wait))
+            assert.equal("pending", task:state())
+        end
+    end)
+
+    it("one of a race: a Timeout like any error", function() -- W10
+        local loser
+        timed_out(neap.race, function() neap.timeout(soon, forever) end,
+            function() loser = select(2, pcall(forever)) end)
+        assert.is_true(neap.is_cancelled(loser))
+        local list = neap.settle(function() neap.timeout(soon, forever) end,
+            function() return "fine" end)
+        assert(neap.is_timeout(list[1].error), tostring(list[1].error))
+        assert.equal("fine", list[2].value)
+    end)
+
+    it("one that a shield lends to a race ends in its own time", function()
+        local lent = neap.spawn(function()
+            neap.sleep(2 * soon)
+            return "unhurt"
+        end)
+        assert.equal("quick", neap.race(function()
+            return neap.shield(lent.await, lent)
+        end, function() return "quick" end))
+        assert.equal("unhurt", lent:result())
     end)
 
     it("a child that is cancelled meanwhile is an error, no Timeout",
