@@ -291,10 +291,11 @@ describe("of the errors of a group's tasks", function()
 
     it("of its code: who handles it sees the frames", function() -- F11
         local function culprit() error "boom" end
-        for _, group in ipairs {block, neap.group} do
-            assert.matches("in upvalue 'culprit'", select(2, xpcall(group,
-                debug.traceback, function() culprit() end)))
-        end
+        assert.matches("in upvalue 'culprit'", select(2, xpcall(block,
+            debug.traceback, function() culprit() end)))
+        local task = neap.spawn(neap.group, function() culprit() end)
+        pcall(task.await, task)
+        assert.matches("in upvalue 'culprit'", task:traceback())
     end)
 
     it("one that a cancel replaced is told by its traceback", function() -- C26
