@@ -29,18 +29,25 @@ static void note_site(lua_State *L, neapL_handle *handle) {
     }
 }
 
+static void inherit(lua_State *L, neap_runtime *rt, neapL_handle *handle) {
+    neapL_context_pass(L, rt);
+    handle->contexted = true;
+    lua_setiuservalue(L, -2, NEAPL_HANDLE_ARGS + handle->count);
+}
+
 neapL_handle *neapL_handle_new(lua_State *L, int arg, int kind) {
     neap_runtime *rt = neapL_rt(L);
     luaL_checktype(L, arg, LUA_TFUNCTION);
-    int count = lua_gettop(L) - arg;
+    int count = lua_gettop(L) - arg, contexted = neapL_has_context(rt);
     luaL_argcheck(L, count <= COUNT_MAX, arg + 1, "too many arguments");
-    neapL_handle *handle =
-        neapL_new(L, &neapL_handle_type, NEAPL_HANDLE_ARGS + count - 1);
+    neapL_handle *handle = neapL_new(L, &neapL_handle_type,
+                                     NEAPL_HANDLE_ARGS + count - 1 + contexted);
     neap_task_init(&handle->core, &rt->loop, (uint8_t)kind);
     handle->count = count;
     handle->group_id = neapL_spawn_group(rt)->id;
     handle->active = true;
     note_site(L, handle);
+    if (contexted) inherit(L, rt, handle);
     lua_pushvalue(L, arg);
     lua_setiuservalue(L, -2, NEAPL_HANDLE_FN);
     for (int i = 0; i < count; i++) {
@@ -170,6 +177,10 @@ void neapL_handle_call(neap_runtime *rt, neapL_handle *handle) {
     lua_remove(L, 1);
     assert(lua_touserdata(L, HANDLE) == handle);
     if (!handle->fd) neapL_unanchor(L, rt, handle);
+    if (handle->contexted) {
+        lua_getiuservalue(L, HANDLE, NEAPL_HANDLE_ARGS + handle->count);
+        neapL_context_enter(L, rt);
+    }
     int count = push_call(L, handle);
     rt->running = L;
     rt->callback_group_id = handle->group_id;
@@ -177,6 +188,7 @@ void neapL_handle_call(neap_runtime *rt, neapL_handle *handle) {
     int status = lua_pcall(L, count, 0, HANDLER);
     rt->running = NULL;
     rt->callback_group_id = 0;
+    if (rt->callback_contexted) neapL_context_leave(L, rt);
     if (status != LUA_OK) report(L, rt);
     lua_settop(L, 0);
 }

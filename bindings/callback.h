@@ -23,6 +23,7 @@ typedef struct neapL_handle {
     bool borrowed;     // its fd is its own to give back, and no Socket's
     bool with_future;  // called with the future it waited for, last
     bool active;       // was neither called (once) nor cancelled
+    bool contexted;    // the last user value is the context it inherits
     bool cancelled;    // by handle:cancel() or neap_close, before it was called
 } neapL_handle;
 

@@ -66,6 +66,7 @@ static int recover(lua_State *L) {
     neapL_leave_slice(rt);
     rt->unwinding = NULL;
     rt->callback_group_id = 0;
+    if (rt->callback_contexted) neapL_context_leave(L, rt);
     if (task) neapL_task_kill(L, task, "the task's coroutine");
     else {
         rt->unseen++;

@@ -61,6 +61,7 @@ static void publish(lua_State *L) {
 void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     lua_newtable(L);
     neapL_open_task(L, rt);
+    neapL_open_context(L, rt);
     neapL_open_future(L, rt);
     neapL_open_callback(L, rt);
     neapL_open_run(L, rt);

@@ -48,7 +48,7 @@
 typedef struct neapL_type {
     const char *name;        // its metatable's: "neap.Queue"
     size_t size;             // of the userdata
-    const luaL_Reg *methods; // what stands behind the colon
+    const luaL_Reg *methods; // what stands behind the colon; NULL: none
     const luaL_Reg *meta;    // metamethods; NULL: none
 } neapL_type;
 
@@ -204,6 +204,7 @@ struct neap_runtime {
     uint32_t chain_count;  // entries of that
     uint64_t last_load_id; // loads of require begun so far
     uint64_t callback_group_id; // of the callback that runs; 0: none does
+    bool callback_contexted;    // it has something in its neap.context
     int unseen;                 // errors that were reported and not looked at
     bool gc_switched;           // the collector went over to incremental
     neap_list forevers;  // run_forevers and run_until_completes under way
@@ -413,6 +414,7 @@ void neapL_close_tasks(neap_runtime *rt);
 void neapL_open_run(lua_State *L, neap_runtime *rt);
 void neapL_open_time(lua_State *L, neap_runtime *rt);
 void neapL_open_task(lua_State *L, neap_runtime *rt);
+void neapL_open_context(lua_State *L, neap_runtime *rt);
 void neapL_open_future(lua_State *L, neap_runtime *rt);
 void neapL_open_callback(lua_State *L, neap_runtime *rt);
 void neapL_open_timeout(lua_State *L, neap_runtime *rt);

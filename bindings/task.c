@@ -5,9 +5,10 @@
 // at a wait unwinds through it, to-be-closed variables run and may wait, and
 // the coroutine itself always returns: it is used again without a reset.
 //
-// The coroutine's stack begins with the Task, which anchors it, and the
-// function that spawned it; no table is written when a task is spawned. Both
-// are found there again when somebody asks.
+// The coroutine's stack begins with the Task, which anchors it, the function
+// that spawned it, and what its neap.context is; no table is written when a
+// task is spawned. They are found there again when somebody asks. (A fourth
+// slot here would reach into one more line of the cache: 3 ns a spawn.)
 #include "bindings/task.h"
 
 #include <assert.h>
@@ -17,13 +18,18 @@
 
 enum {        // of the coroutine's stack
     SELF = 1, // the Task
-    SITE,     // the function that called spawn,
-    LINE,     // and its line; -1: unknown
+    SITE,     // the function that called spawn, or nil
+    CONTEXT,  // its Context, or what it inherits, or nil: see context.c
     HANDLER,  // the message handler
     BODY      // the function and its arguments; later its results
 };
 
 enum { DEEP = 32 }; // calls on a stack whose bottom is not looked for twice
+
+// Of what fits beside one another in neapL_task: its size decides how many
+// bytes a task takes.
+#define ID_MASK ((UINT64_C(1) << 44) - 1)
+#define LINE_MASK ((UINT64_C(1) << 20) - 1)
 
 enum { SITE_DEPTH_MAX = 3 }; // C functions between spawn and who called it
 
@@ -48,8 +54,9 @@ static void switch_gc(lua_State *L, neap_runtime *rt) {
         lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEP, 0);
 }
 
-// Who called spawn: the function and the line go to co.
-static void note_site(lua_State *L, lua_State *co) {
+// Who called spawn: the function goes to the task's coroutine.
+static void note_site(lua_State *L, neapL_task *task) {
+    lua_State *co = task->co;
     lua_Debug ar;
     ar.currentline = -1;
     for (int level = 1; level <= SITE_DEPTH_MAX; level++) {
@@ -60,7 +67,15 @@ static void note_site(lua_State *L, lua_State *co) {
         lua_pop(co, 1); // a C function, such as pcall
     }
     if (ar.currentline < 0) lua_pushnil(co);
-    lua_pushinteger(co, ar.currentline);
+    task->line = (uint64_t)ar.currentline & LINE_MASK;
+}
+
+// What it inherits from who spawns it goes to co; for most tasks that is nil.
+NEAPL_SELDOM
+static void inherit(lua_State *L, neap_runtime *rt, neapL_task *task) {
+    neapL_context_pass(L, rt);
+    task->future.contexted = !lua_isnil(L, -1);
+    lua_xmove(L, task->co, 1);
 }
 
 static void enter_group(neapL_task *task, neapL_group *group) {
@@ -83,7 +98,7 @@ static neapL_task *birth(lua_State *L, neap_runtime *rt) {
         neapL_thread_give(rt, task->co, task->scope.tag, false);
         luaL_error(L, "not enough memory");
     }
-    task->id = ++rt->last_id;
+    task->id = ++rt->last_id & ID_MASK;
     return task;
 }
 
@@ -101,7 +116,9 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
     lua_pushcfunction(co, run_body);
     lua_pushvalue(L, -(nargs + 2));
     lua_xmove(L, co, 1);
-    note_site(L, co);
+    note_site(L, task);
+    if (neapL_has_context(rt)) inherit(L, rt, task);
+    else lua_pushnil(co);
     lua_pushcfunction(co, neapL_traceback);
     lua_xmove(L, co, nargs + 1);
     enter_group(task, group);
@@ -110,20 +127,24 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
     return task;
 }
 
-// ---- finding its userdata
+// ---- finding its userdata, and what stands beside it
 
 // Level numbers are counted from the top; the first function is the last one.
-static void push_bottom(lua_State *co, int place) {
-    lua_Debug ar;
+static void find_bottom(lua_State *co, lua_Debug *ar) {
     int level = 1;
-    while (lua_getstack(co, level, &ar)) level *= 2;
+    while (lua_getstack(co, level, ar)) level *= 2;
     int least = level / 2; // exists; `level` does not
     while (least + 1 < level) {
         int middle = (least + level) / 2;
-        if (lua_getstack(co, middle, &ar)) least = middle;
+        if (lua_getstack(co, middle, ar)) least = middle;
         else level = middle;
     }
-    lua_getstack(co, least, &ar);
+    lua_getstack(co, least, ar);
+}
+
+static void push_bottom(lua_State *co, int place) {
+    lua_Debug ar;
+    find_bottom(co, &ar);
     const char *name = lua_getlocal(co, &ar, place);
     assert(name);
     (void)name;
@@ -173,10 +194,22 @@ const char *neapL_spawned_at(lua_State *L, const neapL_task *task) {
     push_from(L, task, SITE);
     if (!lua_isfunction(L, -1)) return NULL; // nil
     lua_getinfo(L, ">S", &ar);
-    push_from(L, task, LINE);
-    lua_pushfstring(L, "%s:%d", ar.short_src, (int)lua_tointeger(L, -1));
-    lua_remove(L, -2);
-    return lua_tostring(L, -1);
+    return lua_pushfstring(L, "%s:%d", ar.short_src, (int)task->line);
+}
+
+void neapL_task_getcontext(lua_State *L, const neapL_task *task) {
+    push_from(L, task, CONTEXT);
+}
+
+void neapL_task_setcontext(lua_State *L, const neapL_task *task) {
+    lua_State *co = task->co;
+    lua_Debug ar;
+    assert(task->future.started && !task->future.closing);
+    find_bottom(co, &ar);
+    if (co != L) lua_xmove(L, co, 1);
+    const char *name = lua_setlocal(co, &ar, CONTEXT);
+    assert(name);
+    (void)name;
 }
 
 // ---- end
@@ -409,6 +442,7 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     int index = lua_gettop(L);
     neapL_spawned_at(L, task);
     neapL_setextra(L, index, "spawned_at");
+    neapL_context_keep(L, task, index);
     neapL_anchor(L, runtime_of(task), index);
     task->future.closing = true;
     if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);

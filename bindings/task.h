@@ -56,16 +56,17 @@ struct neapL_future {
     bool closing : 1;   // its coroutine is being closed: it is in rt->anchors
     bool deep : 1;      // its stack is deep: it is in rt->anchors
     bool named : 1;     // as one that does not end: see overdue.c
-    bool contexted : 1; // a Task that has a neap.context
+    bool contexted : 1; // a Task that has something in its neap.context
     bool lent : 1;      // it ended while an iterator was to hand it out
 };
 
 struct neapL_task {
     neapL_future future;
-    neap_task core;   // what the loop runs
-    neap_scope scope; // its own; tagged with its coroutine's row (threads.h)
-    lua_State *co;    // where it runs; NULL once it has ended
-    uint64_t id;      // in order of spawning, from 1
+    neap_task core;     // what the loop runs
+    neap_scope scope;   // its own; tagged with its coroutine's row (threads.h)
+    lua_State *co;      // where it runs; NULL once it has ended
+    uint64_t id : 44;   // in order of spawning, from 1 (2^44: 40 days of it)
+    uint64_t line : 20; // of the call that spawned it, modulo 2^20
 };
 
 // Owned by whoever opened it; freed when it was left and all its tasks ended.
@@ -278,6 +279,32 @@ const char *neapL_spawned_at(lua_State *L, const neapL_task *task);
 // Pushes the Task at `index` in words, with where it is now:
 // "<Task #3 'fetch' pending, sleeping, app.lua:12>". [-0, +1, m]
 const char *neapL_describe(lua_State *L, int index);
+
+// Pushes what stands in the slot for a task's neap.context: its Context, or the
+// table that it inherited, or nil. Sets it to what is on top, of a task that
+// runs. Not while its coroutine is being closed. [-0, +1, -] [-1, +0, -]
+void neapL_task_getcontext(lua_State *L, const neapL_task *task);
+void neapL_task_setcontext(lua_State *L, const neapL_task *task);
+
+// ---- contexts (context.c)
+
+// A spawn by what runs now hands something down.
+static inline bool neapL_has_context(const neap_runtime *rt) {
+    return rt->task ? rt->task->future.contexted : rt->callback_contexted;
+}
+
+// Pushes what that is, a table that nobody changes any more, or nil.
+// [-0, +1, m]
+void neapL_context_pass(lua_State *L, neap_runtime *rt);
+
+// The coroutine of the Task at `index` is going to be closed: what is in the
+// slot goes beside it. [-0, +0, m]
+void neapL_context_keep(lua_State *L, const neapL_task *task, int index);
+
+// A callback that inherited the table on top, which is popped, begins; one that
+// may have a context is over. [-1, +0, -] [-0, +0, -]
+void neapL_context_enter(lua_State *L, neap_runtime *rt);
+void neapL_context_leave(lua_State *L, neap_runtime *rt);
 
 // ---- futures (future.c)
 

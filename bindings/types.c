@@ -67,9 +67,11 @@ void neapL_addfuncs(lua_State *L, neap_runtime *rt, const luaL_Reg *funcs) {
 void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type) {
     luaL_newmetatable(L, type->name);
     if (type->meta) neapL_addfuncs(L, rt, type->meta);
-    lua_newtable(L);
-    neapL_addfuncs(L, rt, type->methods);
-    lua_setfield(L, -2, "__index");
+    if (type->methods) {
+        lua_newtable(L);
+        neapL_addfuncs(L, rt, type->methods);
+        lua_setfield(L, -2, "__index");
+    }
     lua_pushboolean(L, 0); // getmetatable gives nothing to tamper with
     lua_setfield(L, -2, "__metatable");
     lua_rawsetp(L, LUA_REGISTRYINDEX, type);

@@ -110,6 +110,9 @@ function Future:set_result(...) end
 ---@param e any
 function Future:set_error(e) end
 
+---A table of a task's whose values its children inherit.
+---@class neap.Context: { [any]: any }
+
 ---A callback that may still be cancelled.
 ---@class neap.Handle
 local Handle = {}
@@ -476,6 +479,10 @@ function neap.current() end
 ---All tasks that have not ended, in spawn order.
 ---@return neap.Task[]
 function neap.tasks() end
+
+---The running task's context; in a callback, that of who made it.
+---@return neap.Context
+function neap.context() end
 
 ---Waits for so many seconds (waits).
 ---@param seconds number
