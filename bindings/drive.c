@@ -116,37 +116,6 @@ int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns) {
 
 // ---- deadlock
 
-// What the task waits for: its wait is a C function, and the object is that
-// function's first argument; of those that it awaits, the first that is
-// pending.
-static bool push_object(lua_State *L, const neapL_task *task) {
-    bool awaits = task->future.doing == NEAPL_AWAIT;
-    lua_State *co = neapL_waits_in(task);
-    lua_Debug ar;
-    if (!task->future.started || !lua_getstack(co, 0, &ar)) return false;
-    for (int n = 1; lua_getlocal(co, &ar, n); n++) {
-        lua_xmove(co, L, 1);
-        const neapL_future *future = neapL_testfuture(L, -1);
-        if (awaits ? future && neapL_is_pending(future)
-                   : lua_rawlen(L, -1) > 0 && lua_isuserdata(L, -1))
-            return true;
-        if (awaits && neapL_gathering_push_pending(L, -1))
-            return lua_remove(L, -2), true;
-        lua_pop(L, 1);
-        if (!awaits) break;
-    }
-    return false;
-}
-
-static void add_object(lua_State *L, luaL_Buffer *words, neapL_task *task) {
-    if (!push_object(L, task)) return;
-    const char *object = luaL_tolstring(L, -1, NULL);
-    lua_pushfstring(L, ": %s", object);
-    lua_insert(L, -3);
-    lua_pop(L, 2);
-    luaL_addvalue(words);
-}
-
 enum { NAMED_MAX = 20 }; // tasks named in a report; more are counted
 
 static const char prefix[] = "deadlock: "; // of the words; a report has a kind
@@ -154,7 +123,8 @@ static const char prefix[] = "deadlock: "; // of the words; a report has a kind
 // "deadlock: nothing can wake these tasks" and who they are; pushed.
 static const char *push_words(neap_runtime *rt, lua_State *L) {
     luaL_Buffer words;
-    int count = 0;
+    lua_newtable(L);
+    int count = 0, known = lua_gettop(L);
     luaL_buffinit(L, &words);
     luaL_addstring(&words, prefix);
     luaL_addstring(&words, "nothing can wake these tasks");
@@ -162,11 +132,8 @@ static const char *push_words(neap_runtime *rt, lua_State *L) {
     while ((task = neapL_task_next(rt, task))) {
         if (++count > NAMED_MAX) continue;
         luaL_addstring(&words, "\n\t");
-        neapL_task_push(L, task);
-        neapL_describe(L, -1);
-        lua_remove(L, -2);
+        neapL_describe_wait(L, task, known);
         luaL_addvalue(&words);
-        add_object(L, &words, task);
     }
     if (count > NAMED_MAX) {
         lua_pushfstring(L, "\n\tand %d more", count - NAMED_MAX);

@@ -63,6 +63,7 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_task(L, rt);
     neapL_open_context(L, rt);
     neapL_open_future(L, rt);
+    neapL_open_tree(L, rt);
     neapL_open_callback(L, rt);
     neapL_open_run(L, rt);
     neapL_open_time(L, rt);

@@ -416,6 +416,7 @@ void neapL_open_time(lua_State *L, neap_runtime *rt);
 void neapL_open_task(lua_State *L, neap_runtime *rt);
 void neapL_open_context(lua_State *L, neap_runtime *rt);
 void neapL_open_future(lua_State *L, neap_runtime *rt);
+void neapL_open_tree(lua_State *L, neap_runtime *rt);
 void neapL_open_callback(lua_State *L, neap_runtime *rt);
 void neapL_open_timeout(lua_State *L, neap_runtime *rt);
 void neapL_open_group(lua_State *L, neap_runtime *rt);

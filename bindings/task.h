@@ -273,7 +273,7 @@ neapL_task *neapL_task_of(neap_scope *scope);
 // Walks all tasks that have not ended, in tree order; NULL starts and ends.
 neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task);
 
-// "app.lua:12" of where a task was spawned, or NULL. [-0, +1, m]
+// "app.lua:12" of where a task was spawned; or NULL, and nil. [-0, +1, m]
 const char *neapL_spawned_at(lua_State *L, const neapL_task *task);
 
 // Pushes the Task at `index` in words, with where it is now:
@@ -285,6 +285,18 @@ const char *neapL_describe(lua_State *L, int index);
 // runs. Not while its coroutine is being closed. [-0, +1, -] [-1, +0, -]
 void neapL_task_getcontext(lua_State *L, const neapL_task *task);
 void neapL_task_setcontext(lua_State *L, const neapL_task *task);
+
+// ---- what tasks wait for (tree.c)
+
+// Pushes what a task waits for: its wait is a C function, and the object is
+// that function's first argument; of those that it awaits, the first that is
+// pending. False: nothing of that kind. [-0, +1, -]
+bool neapL_push_object(lua_State *L, const neapL_task *task);
+
+// The task in words, with that object behind it: "<Task #3 pending, awaiting,
+// app.lua:12>: <Future pending at 0x5581>". The words of an object in whose
+// line many stand take long: the table at `known` remembers them. [-0, +1, m]
+void neapL_describe_wait(lua_State *L, neapL_task *task, int known);
 
 // ---- contexts (context.c)
 

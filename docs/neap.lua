@@ -98,6 +98,20 @@ function Task:name(name) end
 ---@return string?
 function Task:traceback() end
 
+---Whose run or group it is in; nil: it is the script's own, or it has ended.
+---@return neap.Task?
+function Task:parent() end
+
+---Where it was spawned: "app.lua:12".
+---@return string?
+function Task:spawned_at() end
+
+---What it waits for; nil if it does not wait.
+---@return string? words  "sleeping"
+---@return any object  nil: none
+---@return number? seconds  for how long, to a tenth
+function Task:waits() end
+
 ---A value that comes later; `neap.Future` makes one.
 ---@class neap.Future: neap.Awaitable
 local Future = {}
@@ -479,6 +493,10 @@ function neap.current() end
 ---All tasks that have not ended, in spawn order.
 ---@return neap.Task[]
 function neap.tasks() end
+
+---All tasks in words, a line each, indented by what they stand in.
+---@return string
+function neap.tree() end
 
 ---The running task's context; in a callback, that of who made it.
 ---@return neap.Context

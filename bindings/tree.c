@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// Tree: who stands where and waits for what, for people to read; and what a
+// program may ask of a Task about that.
+//
+// The tree is that of the scopes: a task's runs and blocks stand beneath it, a
+// run's tasks beneath that. It is walked by its own links, without recursion:
+// 10^5 tasks that each spawned the next one are an ordinary program.
+//
+// Making words allocates, so that a finalizer could run in the middle of the
+// walk and close a scope of a coroutine that nobody refers to. So the collector
+// stands still meanwhile. Nothing else leaves the tree: no task runs.
+#include <assert.h>
+#include <string.h>
+
+#include "bindings/block.h"
+
+enum { // walk's stack
+    RUNTIME = 1,
+    KNOWN // table: object -> its words
+};
+
+enum {
+    INDENT = 2,         // columns a level,
+    INDENTED_MAX = 20,  // levels that are shown so; deeper ones by a number
+    STAMP_NS = 1 << 24, // a unit of neapL_stamp
+    TENTH_NS = 100000000
+};
+
+// ---- what a task waits for
+
+bool neapL_push_object(lua_State *L, const neapL_task *task) {
+    bool awaits = task->future.doing == NEAPL_AWAIT;
+    lua_Debug ar;
+    if (task->core.state != NEAP_TASK_WAITING) return false;
+    lua_State *co = neapL_waits_in(task);
+    if (!lua_getstack(co, 0, &ar)) return false;
+    for (int n = 1; lua_getlocal(co, &ar, n); n++) {
+        lua_xmove(co, L, 1);
+        const neapL_future *future = neapL_testfuture(L, -1);
+        if (awaits ? future && neapL_is_pending(future)
+                   : lua_rawlen(L, -1) > 0 && lua_isuserdata(L, -1))
+            return true;
+        if (awaits && neapL_gathering_push_pending(L, -1))
+            return lua_remove(L, -2), true;
+        lua_pop(L, 1);
+        if (!awaits) break;
+    }
+    return false;
+}
+
+// Replaces the object on top by its words.
+static void to_words(lua_State *L, int known) {
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, known) == LUA_TNIL) {
+        lua_pop(L, 1);
+        luaL_tolstring(L, -1, NULL);
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, known);
+    }
+    lua_remove(L, -2);
+}
+
+void neapL_describe_wait(lua_State *L, neapL_task *task, int known) {
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    neapL_task_push(L, task);
+    neapL_describe(L, -1);
+    lua_remove(L, -2);
+    if (!neapL_push_object(L, task)) return;
+    to_words(L, known);
+    lua_pushliteral(L, ": ");
+    lua_insert(L, -2);
+    lua_concat(L, 3);
+}
+
+static lua_Integer round_off(int64_t ns) {
+    return (ns + TENTH_NS / 2) / TENTH_NS;
+}
+
+// For how long it has been waiting, in tenths of a second.
+static lua_Integer tenths_of(const neapL_task *task) {
+    const neap_loop *loop = task->core.loop;
+    uint32_t now = (uint32_t)((uint64_t)neap_loop_time(loop) / STAMP_NS);
+    return round_off((int64_t)(now - task->future.since) * STAMP_NS);
+}
+
+// ---- a line
+
+// Before its function has begun, the task's own words say where that was.
+static void push_site(lua_State *L, const neapL_task *task) {
+    const char *site = neapL_spawned_at(L, task);
+    lua_pushfstring(L, site ? ", spawned at %s" : "", site);
+    lua_remove(L, -2);
+}
+
+// The task, what it waits for, since when, and where it was spawned; pushed.
+static void push_task(lua_State *L, neapL_task *task) {
+    neapL_describe_wait(L, task, KNOWN);
+    int top = lua_gettop(L);
+    if (task->core.state == NEAP_TASK_WAITING) {
+        lua_Integer tenths = tenths_of(task);
+        lua_pushfstring(L, ", for %I.%I s", tenths / 10, tenths % 10);
+    }
+    if (task->scope.cause) lua_pushliteral(L, ", cancelled");
+    if (task->future.started) push_site(L, task);
+    lua_concat(L, lua_gettop(L) - top + 1);
+}
+
+static neapL_group *group_of(const neap_scope *scope) {
+    return NEAP_OWNER(scope, neapL_group, scope);
+}
+
+// "group, 2 tasks"; pushed.
+static void push_group(lua_State *L, const neapL_group *group) {
+    lua_pushfstring(L, "group, %d task%s", (int)group->live,
+                    group->live == 1 ? "" : "s");
+}
+
+// "timeout, 1.2 s left"; pushed.
+static void push_timeout(lua_State *L, const neapL_block *block) {
+    const neap_scope *scope = &block->deadline.scope;
+    int64_t left_ns = block->until_ns - neap_loop_time(scope->task->loop);
+    if (block->deadline.struck) lua_pushliteral(L, "timeout, over");
+    else if (block->until_ns >= NEAP_NEVER_NS)
+        lua_pushliteral(L, "timeout, endless");
+    else {
+        lua_Integer tenths = left_ns > 0 ? round_off(left_ns) : 0;
+        lua_pushfstring(L, "timeout, %I.%I s left", tenths / 10, tenths % 10);
+    }
+}
+
+// The same, with what was done to it, and the line that opened it.
+static void push_block(lua_State *L, const neapL_block *block) {
+    const neapL_group *group = block->group;
+    if (group) push_group(L, group);
+    else if (block->deadline.scope.shield) lua_pushliteral(L, "shield");
+    else push_timeout(L, block);
+    bool cancelled = group && block->deadline.scope.cancelled;
+    lua_pushstring(L, cancelled ? ", cancelled" : "");
+    if (block->line > 0)
+        lua_pushfstring(L, ", %s:%d", block->source, block->line);
+    else lua_pushliteral(L, "");
+    lua_concat(L, 3);
+}
+
+// What the tree calls a scope that is no task's own. [-0, +1, m]
+static void push_scope_words(lua_State *L, neap_scope *scope) {
+    switch ((neapL_scope_kind)scope->kind) {
+    case NEAPL_SCOPE_BLOCK: push_block(L, neapL_block_of(scope)); break;
+    case NEAPL_SCOPE_GROUP:
+        if (group_of(scope)->run == group_of(scope)) lua_pushliteral(L, "run");
+        else push_group(L, group_of(scope)); // an orphan: has lost its block
+        break;
+    case NEAPL_SCOPE_COVER:
+    case NEAPL_SCOPE_TASK: lua_pushliteral(L, "?"); break; // not asked for
+    }
+}
+
+// Whether it has a line. The root, in which everything stands, has none; a
+// cover is but a way to wait; and a group has that of its block. What stands
+// beneath those is not indented for their sake.
+static bool is_shown(const neap_scope *scope) {
+    if (scope->kind == NEAPL_SCOPE_GROUP)
+        return scope->parent && !group_of(scope)->block;
+    return scope->kind != NEAPL_SCOPE_COVER;
+}
+
+static void push_indentation(lua_State *L, int depth) {
+    char blanks[INDENT * INDENTED_MAX + 1];
+    int shown = depth < INDENTED_MAX ? depth : INDENTED_MAX;
+    memset(blanks, ' ', sizeof blanks);
+    lua_pushlstring(L, blanks, (size_t)(shown * INDENT));
+    if (depth <= INDENTED_MAX) return;
+    lua_pushfstring(L, "[%d] ", depth);
+    lua_concat(L, 2);
+}
+
+static void push_line(lua_State *L, neap_scope *scope, int depth) {
+    push_indentation(L, depth);
+    neapL_task *task = neapL_task_of(scope);
+    if (task) push_task(L, task);
+    else push_scope_words(L, scope);
+    lua_pushliteral(L, "\n");
+    lua_concat(L, 3);
+}
+
+// ---- the walk
+
+// The scope after this one, or NULL; `depth` becomes its, counted in lines.
+static neap_scope *step(const neap_scope *root, neap_scope *scope, int *depth) {
+    neap_scope *next = neap_scope_next(root, scope, false);
+    if (!next) return NULL;
+    if (next->parent == scope) {
+        *depth += is_shown(scope);
+        return next;
+    }
+    while (scope->parent != next->parent) {
+        scope = scope->parent;
+        *depth -= is_shown(scope);
+    }
+    return next;
+}
+
+// Protected, with the runtime: the tree as a string.
+static int walk(lua_State *L) {
+    neap_runtime *rt = lua_touserdata(L, RUNTIME);
+    neap_scope *root = &rt->root->scope, *scope = root;
+    luaL_Buffer text;
+    int depth = 0;
+    lua_newtable(L);
+    luaL_buffinit(L, &text);
+    while ((scope = step(root, scope, &depth))) {
+        if (!is_shown(scope)) continue;
+        push_line(L, scope, depth);
+        luaL_addvalue(&text);
+    }
+    luaL_pushresult(&text);
+    return 1;
+}
+
+static int tree(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    if (!rt->root) return lua_pushliteral(L, ""), 1; // the runtime is closed
+    bool collects = lua_gc(L, LUA_GCISRUNNING);
+    lua_gc(L, LUA_GCSTOP);
+    lua_pushcfunction(L, walk);
+    lua_pushlightuserdata(L, rt);
+    int status = lua_pcall(L, 1, 1, 0);
+    if (collects) lua_gc(L, LUA_GCRESTART);
+    return status == LUA_OK ? 1 : lua_error(L);
+}
+
+// ---- what a Task says of itself
+
+static neapL_task *check_pending(lua_State *L) {
+    neapL_task *task = neapL_check(L, 1, &neapL_task_type);
+    return neapL_is_pending(&task->future) ? task : NULL;
+}
+
+// task:parent() -> the Task whose run or group it belongs to, or nil
+static int task_parent(lua_State *L) {
+    const neapL_task *task = check_pending(L);
+    neapL_task *owner = task ? neapL_group_of(task)->owner : NULL;
+    if (owner) neapL_task_push(L, owner);
+    else lua_pushnil(L);
+    return 1;
+}
+
+// task:spawned_at() -> "app.lua:12", or nil
+static int task_spawned_at(lua_State *L) {
+    const neapL_task *task = check_pending(L);
+    if (!task) neapL_getextra(L, 1, "spawned_at"); // of one that failed
+    else neapL_spawned_at(L, task);
+    return 1;
+}
+
+// task:waits() -> "sleeping", the object or nil, seconds; nil: it does not wait
+static int task_waits(lua_State *L) {
+    const neapL_task *task = check_pending(L);
+    if (!task || task->core.state != NEAP_TASK_WAITING)
+        return lua_pushnil(L), 1;
+    lua_pushstring(L, neapL_doings[task->future.doing]);
+    if (!neapL_push_object(L, task)) lua_pushnil(L);
+    lua_pushnumber(L, (lua_Number)tenths_of(task) / 10);
+    return 3;
+}
+
+static const luaL_Reg methods[] = {{"parent", task_parent},
+                                   {"spawned_at", task_spawned_at},
+                                   {"waits", task_waits},
+                                   {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"tree", tree}, {NULL, NULL}};
+
+void neapL_open_tree(lua_State *L, neap_runtime *rt) {
+    neapL_addmethods(L, rt, &neapL_task_type, methods);
+    neapL_addfuncs(L, rt, functions);
+}
