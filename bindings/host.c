@@ -310,7 +310,9 @@ int neap_poll_fd(const neap_runtime *rt) {
     return neap_loop_fd((neap_loop *)(size_t)&rt->loop); // arms it, no more
 }
 
-int64_t neap_due_ns(const neap_runtime *rt) { return neap_loop_due(&rt->loop); }
+int64_t neap_due_ns(const neap_runtime *rt) {
+    return neapL_is_interrupted(rt) ? 0 : neap_loop_due(&rt->loop);
+}
 
 int neap_post(neap_runtime *rt, neap_post_fn fn, void *arg) {
     return neap_inbox_post(&rt->loop.inbox, fn, arg);

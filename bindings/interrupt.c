@@ -10,8 +10,10 @@
 // the main task.
 //
 // What a handler wants is a field of neapL_interruption: take_up looks for it,
-// in the hook as in the loop, and the hook raises if it is told to.
+// in the hook as in the loop, and the hook raises if it is told to. It does not
+// for neap_dump: that shows what runs, and lets it go on.
 #include <assert.h>
+#include <errno.h>
 
 #include "bindings/task.h"
 
@@ -59,6 +61,7 @@ static const char *take_up(neap_runtime *rt, lua_State *L) {
     const char *remote = atomic_exchange(&it->remote, NULL);
     const char *reason = it->reason ? it->reason : remote;
     it->reason = NULL;
+    if (atomic_exchange(&it->dump, false)) neapL_report_tree(L, rt);
     if (reason) cancel_main(rt, L, reason);
     return reason;
 }
@@ -89,27 +92,47 @@ void neapL_interrupt_running(neap_runtime *rt) {
     lua_sethook(running, on_line, LUA_MASKLINE, 0);
 }
 
+bool neapL_is_interrupted(const neap_runtime *rt) {
+    const neapL_interruption *it = &rt->interruption;
+    return it->pending ||
+           atomic_load_explicit(&it->remote, memory_order_relaxed) ||
+           atomic_load_explicit(&it->dump, memory_order_relaxed);
+}
+
 bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L) {
-    neapL_interruption *it = &rt->interruption;
     assert(!rt->task);
-    if (!it->pending &&
-        !atomic_load_explicit(&it->remote, memory_order_relaxed))
-        return false;
+    if (!neapL_is_interrupted(rt)) return false;
     take_up(rt, L);
     return true;
+}
+
+static bool on_own_thread(const neap_runtime *rt) {
+    return pthread_equal(pthread_self(), rt->interruption.thread);
+}
+
+// What runs now, and the loop, are made to look for what is asked for.
+static void call(neap_runtime *rt) {
+    if (on_own_thread(rt)) {
+        rt->interruption.pending = 1;
+        neapL_interrupt_running(rt);
+    }
+    neap_poller_wake(rt->loop.poller);
 }
 
 void neap_interrupt_with(neap_runtime *rt, const char *reason) {
     neapL_interruption *it = &rt->interruption;
     assert(reason);
-    if (pthread_equal(pthread_self(), it->thread)) {
-        it->reason = reason;
-        it->pending = 1;
-        neapL_interrupt_running(rt);
-    } else atomic_store(&it->remote, reason);
-    neap_poller_wake(rt->loop.poller);
+    if (on_own_thread(rt)) it->reason = reason;
+    else atomic_store(&it->remote, reason);
+    call(rt);
 }
 
 void neap_interrupt(neap_runtime *rt) {
     neap_interrupt_with(rt, "interrupted");
+}
+
+int neap_dump(neap_runtime *rt) {
+    if (atomic_exchange(&rt->interruption.dump, true)) return -EALREADY;
+    call(rt);
+    return 0;
 }

@@ -7,10 +7,10 @@
 // nothing: a process may have many, in one thread or in several.
 //
 // Thread rule: all calls on a runtime come from the thread that made it, but
-// for neap_post, and neap_interrupt where it says so. From inside (Lua
-// functions that the runtime runs, `done`, posts, report, output) neap_turn,
-// neap_run, neap_dofile, neap_dostring and neap_close are refused: -1, of
-// neap_turn -EBUSY, and neap_error says so. The others are allowed.
+// for neap_post, neap_interrupt and neap_dump where they say so. From inside
+// (Lua functions that the runtime runs, `done`, posts, report, output)
+// neap_turn, neap_run, neap_dofile, neap_dostring and neap_close are refused:
+// -1, of neap_turn -EBUSY, and neap_error says so. The others are allowed.
 //
 // The stack effect of a function on neap_state's stack stands in brackets as in
 // Lua's manual: [-popped, +pushed, error]; `-` never raises, and no function
@@ -40,7 +40,7 @@ typedef struct neap_runtime neap_runtime;
 // What went wrong, for config.report. Strings are valid during the call; those
 // that do not apply are NULL.
 typedef struct neap_report {
-    const char *kind;       // "error", "deadlock", "slow", "leak"
+    const char *kind;       // "error", "deadlock", "slow", "leak", "tree"
     const char *task;       // the task's name
     uint64_t id;            // its number, as in tostring(task); 0: none
     const char *message;    // the error in words
@@ -162,6 +162,14 @@ NEAP_API void neap_hold(neap_runtime *rt, int delta);
 // "interrupted", or yours: a string that lives as long as the runtime.
 NEAP_API void neap_interrupt(neap_runtime *rt);
 NEAP_API void neap_interrupt_with(neap_runtime *rt, const char *reason);
+
+// Asks for all tasks, with what each waits for and its Lua stack: a report of
+// the kind "tree" at the next line of Lua that runs, or by the loop; then all
+// goes on. From a signal handler on the runtime's thread; elsewhere it is heard
+// at the next turn. (A report and no result, since a handler cannot wait for
+// the words.) 0, or -EALREADY: one that was asked for has not been given yet.
+// Not after neap_close.
+NEAP_API int neap_dump(neap_runtime *rt);
 
 // ---- words
 

@@ -139,6 +139,7 @@ typedef struct neapL_interruption {
     volatile sig_atomic_t pending; // something is asked for
     const char *volatile reason;   // to cancel the main task; NULL: not
     _Atomic(const char *) remote;  // the same, from another thread
+    atomic_bool dump;              // to report the tree, from any thread
     const char *heard; // it came when main had ended: neap_run fails with it
     pthread_t thread;  // the runtime's
     lua_State *hooked; // where our hook is set; NULL: nowhere
@@ -362,6 +363,9 @@ void neapL_interrupt_running(neap_runtime *rt);
 void neapL_unhook(neap_runtime *rt); // puts back what stood in our hook's place
 bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
 
+// Something is asked for that has not been taken up.
+bool neapL_is_interrupted(const neap_runtime *rt);
+
 // ---- reports (report.c)
 
 // Reports the tasks that failed in this turn and that nobody waited for.
@@ -380,6 +384,9 @@ void neapL_report_open(lua_State *L, int index, const neapL_block *block);
 // Reports a task that has not ended, with where it stands and was spawned.
 void neapL_report_standing(lua_State *L, neapL_task *task, const char *kind,
                            const char *message);
+
+// Reports all tasks and their stacks, where there is memory for the words.
+void neapL_report_tree(lua_State *L, neap_runtime *rt);
 
 // Reports what concerns no single task ("deadlock").
 void neapL_report_words(neap_runtime *rt, const char *kind,

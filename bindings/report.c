@@ -62,6 +62,13 @@ void neapL_report_words(neap_runtime *rt, const char *kind,
     neapL_report(rt, &report);
 }
 
+void neapL_report_tree(lua_State *L, neap_runtime *rt) {
+    if (!rt->root || !lua_checkstack(L, LUA_MINSTACK)) return;
+    if (neapL_push_tree(L, rt, true) == LUA_OK)
+        neapL_report_words(rt, "tree", lua_tostring(L, -1));
+    lua_pop(L, 1); // or the error: no memory for the words
+}
+
 static const char *extra(lua_State *L, int index, const char *key) {
     if (neapL_getextra(L, index, key) != LUA_TSTRING) return NULL;
     return lua_tostring(L, -1);

@@ -298,6 +298,11 @@ bool neapL_push_object(lua_State *L, const neapL_task *task);
 // line many stand take long: the table at `known` remembers them. [-0, +1, m]
 void neapL_describe_wait(lua_State *L, neapL_task *task, int known);
 
+// Pushes the tree of all tasks in words; with `stacks` a heading goes before,
+// and each task's stacks stand beneath its line. The status of lua_pcall: the
+// error may be on top in its place. [-0, +1, -]
+int neapL_push_tree(lua_State *L, neap_runtime *rt, bool stacks);
+
 // ---- contexts (context.c)
 
 // A spawn by what runs now hands something down.

@@ -16,12 +16,14 @@
 
 enum { // walk's stack
     RUNTIME = 1,
-    KNOWN // table: object -> its words
+    STACKS, // whether every task's is wanted, too
+    KNOWN   // table: object -> its words
 };
 
 enum {
     INDENT = 2,         // columns a level,
     INDENTED_MAX = 20,  // levels that are shown so; deeper ones by a number
+    NESTED_MAX = 200,   // coroutines in one another: Lua's bound on C calls
     STAMP_NS = 1 << 24, // a unit of neapL_stamp
     TENTH_NS = 100000000
 };
@@ -165,23 +167,60 @@ static bool is_shown(const neap_scope *scope) {
     return scope->kind != NEAPL_SCOPE_COVER;
 }
 
-static void push_indentation(lua_State *L, int depth) {
-    char blanks[INDENT * INDENTED_MAX + 1];
+static void push_blanks(lua_State *L, int depth) {
+    char blanks[INDENT * INDENTED_MAX];
     int shown = depth < INDENTED_MAX ? depth : INDENTED_MAX;
     memset(blanks, ' ', sizeof blanks);
     lua_pushlstring(L, blanks, (size_t)(shown * INDENT));
-    if (depth <= INDENTED_MAX) return;
-    lua_pushfstring(L, "[%d] ", depth);
-    lua_concat(L, 2);
 }
 
 static void push_line(lua_State *L, neap_scope *scope, int depth) {
-    push_indentation(L, depth);
     neapL_task *task = neapL_task_of(scope);
+    push_blanks(L, depth);
+    if (depth > INDENTED_MAX) lua_pushfstring(L, "[%d] ", depth);
+    else lua_pushliteral(L, "");
     if (task) push_task(L, task);
     else push_scope_words(L, scope);
-    lua_pushliteral(L, "\n");
     lua_concat(L, 3);
+}
+
+// ---- stacks
+
+// Adds a coroutine's to the text on top, a line each, indented. Where it is the
+// one that we run in, our own function is left out.
+static void add_stack(lua_State *L, lua_State *co, int depth) {
+    luaL_traceback(L, co, NULL, co == L);
+    const char *lines = strchr(lua_tostring(L, -1), '\n'); // behind a heading
+    push_blanks(L, depth);
+    const char *before = lua_pushfstring(L, "\n%s    ", lua_tostring(L, -1));
+    luaL_gsub(L, lines ? lines : "", "\n\t", before);
+    lua_replace(L, -4);
+    lua_pop(L, 2);
+    lua_concat(L, 2);
+}
+
+// Of the coroutines that a task is in, the one that resumed `inner`.
+static lua_State *resumer_of(const neapL_task *task, const lua_State *inner) {
+    const neap_runtime *rt = neapL_of_loop(task->core.loop);
+    lua_State *co = task->co, *next;
+    if (task != rt->task) {
+        while ((next = neapL_resumed_by(co)) && next != inner) co = next;
+        return co;
+    }
+    const neapL_link *link = rt->link;
+    for (co = rt->running; link && co != inner; link = link->up) co = link->L;
+    return link ? link->L : task->co;
+}
+
+// Those of all coroutines that a task is in, the innermost first.
+static void add_stacks(lua_State *L, neapL_task *task, int depth) {
+    const neap_runtime *rt = neapL_of_loop(task->core.loop);
+    lua_State *co = task == rt->task ? rt->running : neapL_waits_in(task);
+    for (int i = 0; i < NESTED_MAX; i++) {
+        add_stack(L, co, depth);
+        if (co == task->co) break;
+        co = resumer_of(task, co);
+    }
 }
 
 // ---- the walk
@@ -201,33 +240,63 @@ static neap_scope *step(const neap_scope *root, neap_scope *scope, int *depth) {
     return next;
 }
 
-// Protected, with the runtime: the tree as a string.
+static void add_scope(luaL_Buffer *text, neap_scope *scope, int depth) {
+    lua_State *L = text->L;
+    neapL_task *task = neapL_task_of(scope);
+    if (!is_shown(scope)) return;
+    push_line(L, scope, depth);
+    if (task && lua_toboolean(L, STACKS)) add_stacks(L, task, depth);
+    luaL_addvalue(text);
+    luaL_addchar(text, '\n');
+}
+
+// How many there are; and a callback stands in no tree, but it may be what
+// holds the loop up.
+static void add_heading(luaL_Buffer *text, const neap_runtime *rt) {
+    lua_State *L = text->L;
+    lua_pushfstring(L, "%d task%s\n", (int)rt->alive,
+                    rt->alive == 1 ? "" : "s");
+    luaL_addvalue(text);
+    if (!rt->callback_group_id || !rt->running) return;
+    lua_pushliteral(L, "callback, running");
+    add_stack(L, rt->running, 0);
+    luaL_addvalue(text);
+    luaL_addchar(text, '\n');
+}
+
+// Protected: the tree as a string. With stacks it is a message, which ends
+// without a newline.
 static int walk(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, RUNTIME);
     neap_scope *root = &rt->root->scope, *scope = root;
+    bool stacks = lua_toboolean(L, STACKS);
     luaL_Buffer text;
     int depth = 0;
     lua_newtable(L);
     luaL_buffinit(L, &text);
-    while ((scope = step(root, scope, &depth))) {
-        if (!is_shown(scope)) continue;
-        push_line(L, scope, depth);
-        luaL_addvalue(&text);
-    }
+    if (stacks) add_heading(&text, rt);
+    while ((scope = step(root, scope, &depth))) add_scope(&text, scope, depth);
+    if (stacks) luaL_buffsub(&text, 1);
     luaL_pushresult(&text);
     return 1;
 }
 
-static int tree(lua_State *L) {
-    neap_runtime *rt = neapL_rt(L);
-    if (!rt->root) return lua_pushliteral(L, ""), 1; // the runtime is closed
+int neapL_push_tree(lua_State *L, neap_runtime *rt, bool stacks) {
     bool collects = lua_gc(L, LUA_GCISRUNNING);
     lua_gc(L, LUA_GCSTOP);
     lua_pushcfunction(L, walk);
     lua_pushlightuserdata(L, rt);
-    int status = lua_pcall(L, 1, 1, 0);
+    lua_pushboolean(L, stacks);
+    int status = lua_pcall(L, 2, 1, 0);
     if (collects) lua_gc(L, LUA_GCRESTART);
-    return status == LUA_OK ? 1 : lua_error(L);
+    return status;
+}
+
+// neap.tree() -> all tasks in words
+static int tree(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    if (!rt->root) return lua_pushliteral(L, ""), 1; // the runtime is closed
+    return neapL_push_tree(L, rt, false) == LUA_OK ? 1 : lua_error(L);
 }
 
 // ---- what a Task says of itself

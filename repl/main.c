@@ -22,6 +22,7 @@
 #include "repl/repl.h"
 #include "repl/report.h"
 #include "repl/run.h"
+#include "repl/signals.h"
 #include "repl/state.h"
 
 static bool run(command *c, int nargs) {
@@ -137,9 +138,11 @@ static int play(command *c, const options *o) {
         neap_close(c->rt);
         return COMMAND_FAILED;
     }
+    signals_show(c->rt);
     if (run_all(c, o)) run_rest(c);
     if (c->status == COMMAND_OK && neap_unseen(c->rt) > 0)
         c->status = COMMAND_FAILED;
+    signals_show(NULL);
     neap_close(c->rt);
     return c->status;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Signals: SIGINT and SIGTERM are caught while Lua code runs or may run, and at
-// no other time.
+// no other time; SIGQUIT while there is a runtime.
 //
 // While a task runs, the first of them interrupts it through neap_interrupt and
 // the second one has its default effect: a script that does not listen can
@@ -11,6 +11,11 @@
 // The handler of SIGINT restarts system calls (SA_RESTART), as lua's does, else
 // io.read would fail. That of SIGTERM does not: who waits for input is to end.
 // Handlers use nothing but the flags below and what POSIX allows in one.
+//
+// SIGQUIT has the tree of tasks reported, and everything goes on. Who gets no
+// answer, because no line of Lua comes to its end, ends the process with a
+// second one; not where it is ignored, as in what a shell runs in the
+// background: there it shows the tree all the same.
 #define _GNU_SOURCE
 #include "repl/signals.h"
 
@@ -28,8 +33,10 @@ static const struct {
 enum { CAUGHT = sizeof caught / sizeof *caught };
 
 static volatile sig_atomic_t noted;     // which one came and was not taken
-static volatile sig_atomic_t changed;   // the window, or we were stopped
+static volatile sig_atomic_t changed;   // the prompt is to look up
 static neap_runtime *volatile target;   // whom it interrupts
+static neap_runtime *volatile shown;    // whose tree SIGQUIT shows
+static bool spared;                     // it was ignored: it ends nothing
 static void (*volatile restore)(void);  // puts the terminal right
 static struct sigaction before[CAUGHT]; // their dispositions
 static int depth;                       // how often they are caught
@@ -41,6 +48,7 @@ static void set_handler(int number, void (*handler)(int), int flags) {
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < CAUGHT; i++)
         sigaddset(&action.sa_mask, caught[i].number);
+    sigaddset(&action.sa_mask, SIGQUIT);
     sigaction(number, &action, NULL);
 }
 
@@ -68,6 +76,15 @@ static void on_interrupt(int number) {
     int saved = errno;
     noted = number;
     if (target) strike();
+    errno = saved;
+}
+
+// The prompt looks up: it has a turn to make.
+static void on_quit(int number) {
+    int saved = errno;
+    changed = 1;
+    bool asked = shown && neap_dump(shown) == 0;
+    if (!asked && !spared) on_end(number);
     errno = saved;
 }
 
@@ -115,10 +132,18 @@ int signals_release(void) {
 
 void signals_aim(neap_runtime *rt) { target = rt; }
 
+void signals_show(neap_runtime *rt) {
+    shown = rt;
+    if (!rt) return;
+    spared = is_ignored(SIGQUIT);
+    set_handler(SIGQUIT, on_quit, SA_RESTART);
+}
+
 int signals_select(int count, fd_set *fds, const struct timespec *limit) {
     sigset_t ours, open;
     sigemptyset(&ours);
     for (int i = 0; i < CAUGHT; i++) sigaddset(&ours, caught[i].number);
+    sigaddset(&ours, SIGQUIT);
     sigaddset(&ours, SIGWINCH);
     sigaddset(&ours, SIGCONT);
     sigprocmask(SIG_BLOCK, &ours, &open);
@@ -140,7 +165,6 @@ void signals_terminal(void (*put_right)(void)) {
     restore = put_right;
     catch_end(SIGTERM);
     catch_end(SIGHUP);
-    catch_end(SIGQUIT);
     set_handler(SIGWINCH, on_change, SA_RESTART);
     set_handler(SIGCONT, on_change, SA_RESTART);
 }

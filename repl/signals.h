@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Signals: what SIGINT and SIGTERM do, by what the command is doing.
+// Signals: what SIGINT, SIGTERM and SIGQUIT do, by what the command is doing.
 #ifndef NEAP_REPL_SIGNALS_H
 #define NEAP_REPL_SIGNALS_H
 
@@ -19,6 +19,10 @@ int signals_release(void);
 
 // While they are caught: who is interrupted from now on.
 void signals_aim(neap_runtime *rt);
+
+// From now on SIGQUIT has the tasks of `rt` reported; NULL: no more, and the
+// next one ends the process.
+void signals_show(neap_runtime *rt);
 
 // Takes the signal that was noted; 0: none was. A SIGTERM stays noted until it
 // is released where the first catch was: it ends all that stands within.

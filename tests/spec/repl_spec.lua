@@ -240,6 +240,28 @@ prompt
       rows[at + 1] .. rows[at + 2] .. rows[at + 3])
   end)
 
+  it("shows all tasks above it when SIGQUIT comes", function()
+    local rows = screen(talk [[
+prompt
+> task = neap.spawn({name = "left"}, neap.sleep, 1000)\n
+prompt
+> "half a li
+< half a li
+> \x1c
+< 'left' pending, sleeping
+< half a li
+> ne"\n
+< \nhalf a line
+prompt
+> task:cancel()\n
+< true
+prompt
+]])
+    local at = row_of(rows, 'neap: tree: 1 task')
+    assert.equal('> "half a line"', rows[row_of(rows, "half a line") - 1])
+    assert.matches("^<Task #%d+ 'left' pending, sleeping", rows[at + 1])
+  end)
+
   it("and leaves alone what stands above an empty line", function()
     local long = ("0123456789"):rep(20)
     local rows = screen(talk(([[
