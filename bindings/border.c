@@ -173,13 +173,15 @@ static int refuse(lua_State *L) {
 
 // ---- waiting
 
-bool neapL_may_wait(lua_State *L) {
-    return L == neapL_rt(L)->waitable && lua_isyieldable(L);
+static bool can_wait(const neap_runtime *rt, lua_State *L) {
+    return L == rt->waitable && lua_isyieldable(L);
 }
+
+bool neapL_may_wait(lua_State *L) { return can_wait(neapL_rt(L), L); }
 
 neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
     neap_runtime *rt = neapL_rt(L);
-    if (!neapL_may_wait(L)) return refuse(L), NULL;
+    if (!can_wait(rt, L)) return refuse(L), NULL;
     neapL_task *task = rt->task;
     task->future.doing = (uint8_t)doing;
     task->future.since = neapL_stamp(rt);
@@ -198,7 +200,7 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
     if (!task) return k(L, LUA_OK, ctx);
     if (!task->core.inner->cause && ++rt->quick < QUICK_MAX)
         return k(L, LUA_OK, ctx);
-    if (!neapL_may_wait(L)) return k(L, LUA_OK, ctx);
+    if (!can_wait(rt, L)) return k(L, LUA_OK, ctx);
     neapL_waiting(L, NEAPL_YIELD);
     neap_task_yield(&task->core);
     return neapL_suspend(L, ctx, k);

@@ -148,7 +148,7 @@ void neapL_future_fail(lua_State *L, int index, neapL_state state) {
     index = lua_absindex(L, index);
     neapL_setvalue(L, index);
     future->shape = NEAPL_ONE;
-    future->state = (uint8_t)state;
+    future->state = state & 3;
     wake_line(L, index, future);
     if (is_news(L, index, future))
         note_failed(L, index, (neapL_task *)(void *)future);

@@ -40,8 +40,8 @@ struct neapL_future {
     const neapL_type *type; // &neapL_future_type or &neapL_task_type
     neap_list line;         // who waits: tasks, callbacks, watches
     uint32_t since;         // when its wait began: neapL_stamp (a Task)
-    uint8_t state;          // neapL_state
     uint8_t doing;          // neapL_doing (a Task)
+    uint8_t state : 2;      // neapL_state
     uint8_t shape : 2;      // neapL_shape
     bool nested : 1;        // a Task that waits in a coroutine which it resumed
     bool started : 1;       // a Task whose function was entered
