@@ -23,6 +23,10 @@ test:                   ## every test, on every backend, under every check
 	@.ci/deps build test
 	@tests/run
 
+.PHONY: model
+model: all              ## 10,000 random histories against models: a minute
+	@tests/model/sweep
+
 .PHONY: bench
 bench: all              ## each figure beside its limit
 	@.ci/deps test
