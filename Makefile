@@ -23,6 +23,15 @@ test:                   ## every test, on every backend, under every check
 	@.ci/deps build test
 	@tests/run
 
+.PHONY: model
+model: all              ## 10,000 random histories against models: a minute
+	@tests/model/sweep
+
+.PHONY: mutants
+mutants:                ## break the product, place by place: do the tests notice?
+	@.ci/deps build test
+	@lua5.4 tests/mutants.lua
+
 .PHONY: bench
 bench: all              ## each figure beside its limit
 	@.ci/deps test

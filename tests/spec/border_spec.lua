@@ -221,6 +221,12 @@ describe("a wait is refused", function() -- Y5
         end)
     end
 
+    it("in table.sort, with xpcall inside it, which is none", function()
+        check("table.sort is on the stack", function(try)
+            stack["table.sort"](function() xpcall(try, debug.traceback) end)
+        end)
+    end)
+
     it("in table.sort in a coroutine", function()
         check("table.sort is on the stack", function(try)
             coroutine.wrap(stack["table.sort"])(try)

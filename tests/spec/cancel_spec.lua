@@ -259,6 +259,17 @@ describe("of one that awaits:", function()
         inner:cancel()
     end)
 
+    it("what awaits it has failed: it was not cancelled itself", function()
+        -- C9
+        local inner = neap.spawn(forever)
+        local outer = start(inner.await, inner)
+        inner:cancel "inner"
+        settle()
+        assert.equal("cancelled failed", states(inner, outer))
+        assert.is_false(outer:cancelled())
+        assert.equal(inner:error(), outer:error())
+    end)
+
     it("and of a future: that stays as it is", function() -- C9
         local future = neap.Future()
         local task = start(future.await, future)

@@ -396,3 +396,23 @@ for form, group in pairs {block = block, call = neap.group} do
         end)
     end)
 end
+
+describe("the wait for a group's tasks", function()
+    -- Under the virtual clock a busy one would never see their time pass.
+    it("is a wait, also where its own task was cancelled", function() -- C11
+        assert.equal("cleaned up\t2.0\ncancelled\t2.0\n", tasks.out [[
+            local task = neap.spawn(neap.group, function(g)
+                g:spawn(function()
+                    pcall(neap.sleep, 10)
+                    neap.shield(neap.sleep, 1)
+                    print("cleaned up", neap.time())
+                end)
+                neap.sleep(20)
+            end)
+            neap.sleep(1)
+            task:cancel()
+            neap.wait {task}
+            print(task:state(), neap.time())
+        ]])
+    end)
+end)

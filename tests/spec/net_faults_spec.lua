@@ -55,8 +55,9 @@ describe("accept:", function()
   ]]
 
   it("connections that are gone are passed over in silence", function() -- N21
+    local once = script:gsub("report%b()%s*$", "")
     for _, code in ipairs {"ECONNABORTED", "EPROTO"} do
-      local out = run("accept4", code, 5, script:gsub("report%b()%s*$", ""))
+      local out = run("accept4", code, 5, once)
       assert.equal("fine\t127.0.0.1\t1\n", out)
     end
   end)

@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Mutants of cancellation and scopes (see tests/mutants.lua).
+
+return {
+    {"C1", "bindings/task.c", "spec.cancel",
+        "{ // cancelled before it began",
+        "{ if (false)"},
+    {"C2", "core/task.c", "core.test_task",
+        "if (task->timer.armed) neap_heap_disarm",
+        "if (false) neap_heap_disarm"},
+    {"C4", "bindings/task.c", "spec.cancel",
+        "neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);",
+        "{ if (task->core.inner->cause) neapL_push_cancelled(L, task),"
+            .. " fail(L, task, SELF);\n    else "
+            .. "neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1); }"},
+    {"C5", "core/task.c", "spec.cancel",
+        "if (is_cancelled(task)) {",
+        "if (false) {"},
+    {"C5", "bindings/cancel.c", "spec.cancel",
+        "if (!pending || task->future.cancelling)",
+        "if (!pending)"},
+    {"C7", "bindings/task.c", "spec.cancel",
+        "cancelled ? NEAPL_CANCELLED : NEAPL_FAILED",
+        "task->future.cancelling || cancelled"
+            .. " ? NEAPL_CANCELLED : NEAPL_FAILED"},
+    {"C8", "bindings/cancel.c", "spec.cancel",
+        "return lua_pop(L, 1), pending;",
+        "return lua_pop(L, 1), true;"},
+    {"C9", "bindings/task.c", "spec.cancel",
+        "if (!task->scope.cause) return false;",
+        "if (!task->scope.cause)"
+            .. " return neapL_iserror(L, -1, &neapL_cancelled);"},
+    {"C13", "bindings/border.c", "spec.cancel",
+        "neap_task_yield(&task->core);",
+        "rt->loop.end = rt->loop.end; neap_task_ready(&task->core, 0);"},
+    {"C15", "bindings/connect.c", "spec.listen",
+        "if (neapL_is_raising(L, status)) neapL_socket_close(L, SOCKET);",
+        ""},
+    {"C16", "bindings/transfer.c", "spec.listen",
+        "if (ctx == WAITED) listener->acceptors--;",
+        ""},
+    {"C17", "core/scope.c", "spec.socket",
+        "if (cause && waits && task->state == NEAP_TASK_WAITING)",
+        "if (cause && waits)"},
+    {"C18", "bindings/transfer.c", "spec.socket",
+        "if (broken_off && sent > 0) silence(sock);",
+        ""},
+    {"C20", "bindings/run.c", "spec.overdue",
+        "neapL_overdue_group(group);",
+        ""},
+    {"C20", "bindings/overdue.c", "spec.overdue",
+        "if (task->future.named) return;",
+        ""},
+    {"C26", "bindings/traceback.c", "spec.report",
+        "neapL_setextra(L, 2, error);",
+        "lua_pop(L, 1);"},
+}
