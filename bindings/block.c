@@ -210,10 +210,17 @@ int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k) {
     return k(L, lua_pcallk(L, nargs, LUA_MULTRET, 2, ctx, k), ctx);
 }
 
+// A call that returns all results leaves no room above them.
 void neapL_block_called(lua_State *L, int status) {
-    if (status == LUA_OK || status == LUA_YIELD) lua_pushnil(L);
+    bool ok = status == LUA_OK || status == LUA_YIELD;
+    if (ok && !lua_checkstack(L, LUA_MINSTACK)) {
+        ok = false;
+        lua_settop(L, 2);
+        lua_pushliteral(L, "too many results");
+    }
+    if (ok) lua_pushnil(L);
     lua_replace(L, 2);
-    if (status != LUA_OK && status != LUA_YIELD) lua_settop(L, 2);
+    if (!ok) lua_settop(L, 2);
 }
 
 int neapL_reraise(lua_State *L) {
