@@ -160,6 +160,8 @@ void neapL_block_close(lua_State *L, neapL_block *block) {
         lua_pushnil(L);
         lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
     }
+    while (scope->kids) // groups of waits that were cut off: the task's end
+        neap_scope_move(scope->kids, &neapL_block_task(block)->scope);
     neap_deadline_close(&block->deadline);
     give(neapL_of_loop(scope->task->loop), block);
 }

@@ -54,7 +54,7 @@ static int advance(lua_State *L, lua_State *co, int nargs, neap_scope *outer) {
     neap_scope *inner = innermost(L);
     if (inner != outer && status == LUA_YIELD) neapL_chain_keep(L, co, outer);
     else if (inner != outer) neapL_blocks_drop(L, inner, outer);
-    if (!lua_checkstack(L, count + 1)) {
+    if (!lua_checkstack(L, count + 2)) { // true, and the sentinel
         lua_pop(co, count);
         lua_pushliteral(L, "too many results to resume");
         return FAILED;

@@ -366,6 +366,8 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     neapL_anchor(L, runtime_of(task), index);
     task->future.closing = true;
     if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
+    if (task->core.inner->kind == NEAPL_SCOPE_COVER) // of the wait cut off
+        neapL_uncover(task->core.inner);
     while ((co = neapL_innermost(task->co)) != task->co)
         neapL_unwind(L, co, who);
     neapL_unwind(L, co, who);
