@@ -359,6 +359,8 @@ lua_State *neapL_innermost(lua_State *co) {
 
 void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     lua_State *co;
+    neapL_task *current = runtime_of(task)->task; // whose scope clean-up sees
+    neap_scope *outer = current ? current->core.inner : NULL;
     neapL_task_push(L, task);
     int index = lua_gettop(L);
     neapL_spawned_at(L, task);
@@ -371,6 +373,8 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     while ((co = neapL_innermost(task->co)) != task->co)
         neapL_unwind(L, co, who);
     neapL_unwind(L, co, who);
+    if (current && current != task && current->core.inner != outer)
+        neapL_blocks_drop(L, current->core.inner, outer);
 }
 
 void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
