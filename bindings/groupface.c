@@ -45,6 +45,7 @@ void neapL_group_report(lua_State *L, neapL_group *group) {
         lua_rawgeti(L, -1, i);
         group->rt->unseen++;
         neapL_report_error(L, group->rt, NULL, NULL);
+        lua_pop(L, 1);
     }
     lua_pop(L, 1);
 }

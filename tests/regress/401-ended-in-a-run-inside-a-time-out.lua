@@ -21,21 +21,3 @@ local result = shell.command {"-e", [[
     end)
 ]]}
 assert(result.status == 7 and result.out == "nil\n", result.err)
-
-local neap = require "neap"
-
-local seen
-local ok, e = pcall(neap.run, function()
-    local g <close> = neap.group()
-    g:spawn(function()
-        local _ <close> = setmetatable({}, {__close = function(_, e)
-            seen = tostring(e)
-        end})
-        local inner <close> = neap.group()
-        neap.run(function()
-            local future = neap.Future()
-            neap.shield(future.await, future)
-        end)
-    end)
-end)
-assert(not ok and e.errors[1].name == "Deadlock" and seen == "nil", seen)
