@@ -32,6 +32,7 @@ void neapL_group_close(lua_State *L, neapL_group *group) {
     neap_runtime *rt = group->rt;
     assert(group->live == 0 && neap_list_empty(&group->line));
     if (group->cover.parent) neapL_uncover(&group->cover);
+    neapL_group_report(L, group); // what its owner, ended by force, left
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
     if (group->orphan) rt->orphans--;

@@ -34,6 +34,7 @@ static const char script[] =
     "end)\n"
     "neap.spawn(neap.group, function(g)\n"
     "    g:spawn(stubborn)\n"
+    "    neap.yield()\n"
     "    error 'not raised'\n"
     "end)\n";
 
@@ -63,10 +64,10 @@ int main(void) {
     neap_runtime *rt = neap_open(&config);
     CHECK(luaL_loadstring(neap_state(rt), script) == LUA_OK);
     CHECK(neap_spawn(rt, 0, NULL, NULL) == 0);
-    CHECK(neap_turn(rt, 0) == 1);
+    CHECK(neap_turn(rt, 0) == 1 && neap_turn(rt, 0) == 1);
     neap_close(rt);
-    CHECK_WORDS(heard, "run\tnil\n");
-    CHECK_WORDS(heard, "group\tnil\n");
+    CHECK_WORDS(heard, "run\tcancelled: the runtime is closing\n");
+    CHECK_WORDS(heard, "group\tthe task was ended: its run is over\n");
     CHECK(count.leaks == 6);
     CHECK(count.errors == 1);
     return 0;
