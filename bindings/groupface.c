@@ -76,10 +76,13 @@ static void join_errors(lua_State *L, lua_Integer count) {
     lua_settop(L, list);
 }
 
-// Pushes what the errors come to: nil, the one, or all. The list is popped.
-static void sum_up(lua_State *L, lua_Integer count) {
+// The list on top (nil: none) becomes what the errors come to: nil, the one,
+// or all. Their __tostring may do anything: the group is gone by now.
+static void sum_up(lua_State *L) {
+    if (lua_isnil(L, -1)) return;
+    lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
     if (count > 1) join_errors(L, count);
-    else if (count == 1) {
+    else {
         lua_rawgeti(L, -1, 1);
         lua_remove(L, -2);
     }
@@ -114,12 +117,11 @@ enum { // how it is left: the context of the continuation
 static int leave_k(lua_State *L, int status, lua_KContext ctx);
 
 // The group goes; tasks that nobody can wait for here are left to whoever can.
-// Its error, or nil, is pushed; that of its code becomes what it is outside:
+// Its errors, or nil, are pushed; that of its code becomes what it is outside:
 // true, if it is the group's own cancel.
 static bool close_group(lua_State *L, neapL_block *block) {
     neapL_group *group = block->group;
-    lua_Integer count = take_errors(L, group);
-    sum_up(L, count);
+    take_errors(L, group);
     if (group->live > 0) neapL_group_orphan(L, group);
     else neapL_group_close(L, group);
     return neapL_block_leave(L, block, ERROR);
@@ -131,6 +133,7 @@ static int left(lua_State *L, neapL_block *block, lua_KContext mode) {
     int raised = lua_gettop(L);
     bool own = close_group(L, block);
     neap_scope *cause = task->core.inner->cause;
+    sum_up(L);
     if (!lua_isnil(L, -1)) lua_replace(L, ERROR);
     else if (lua_isnil(L, ERROR) && cause) {
         neapL_push_cancelled_by(L, cause);
