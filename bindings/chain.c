@@ -72,13 +72,28 @@ void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer) {
     neap_scope_move(&kept->top->deadline.scope, &task->scope);
 }
 
-// The group of a block that another task takes over is that one's to leave.
+// Groups beneath `root` whose tasks spawned in one run do so in another.
+static void change_run(neap_scope *root, const neapL_group *from,
+                       neapL_group *to) {
+    neap_scope *scope = root;
+    for (; scope; scope = neap_scope_next(root, scope, false)) {
+        neapL_group *group = NEAP_OWNER(scope, neapL_group, scope);
+        if (scope->kind == NEAPL_SCOPE_GROUP && group->run == from)
+            group->run = to;
+    }
+}
+
+// The group of a block that another task takes over is that one's to leave, and
+// of that one's run, which outlives it.
 static void take_over(chain *kept, neapL_task *task) {
     neap_scope *scope = kept->inner, *end = task->core.inner;
+    neapL_group *run = neapL_group_of(task)->run;
     for (; scope != end; scope = scope->parent) {
         neapL_group *group = neapL_block_of(scope)->group;
         scope->task = &task->core;
-        if (group) group->owner = task;
+        if (!group) continue;
+        group->owner = task;
+        if (group->run != run) change_run(&group->scope, group->run, run);
     }
 }
 
