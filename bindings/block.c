@@ -66,7 +66,9 @@ neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns) {
     block->group = NULL;
     block->line = 0;
     block->until_ns = neapL_deadline(rt, duration_ns);
-    block->opened_ns = block->until_ns - duration_ns;
+    block->opened_ns = duration_ns < NEAP_NEVER_NS
+                           ? block->until_ns - duration_ns
+                           : neap_loop_time(&rt->loop);
     if (neap_deadline_open(&block->deadline, task->inner, task,
                            block->until_ns) < 0) {
         give(rt, block);
