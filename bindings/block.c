@@ -87,16 +87,21 @@ static void note_site(lua_State *L, neapL_block *block) {
     memcpy(block->source, ar.short_src, sizeof block->source);
 }
 
-void neapL_block_push(lua_State *L, neapL_block *block,
-                      const neapL_type *type) {
-    note_site(L, block);
+// The handle comes first: no block stays open without one.
+neapL_block *neapL_block_push(lua_State *L, int64_t duration_ns,
+                              const neapL_type *type) {
     neapL_block_handle *handle = neapL_new(L, type, 0);
+    neapL_block *block = neapL_block_open(L, duration_ns);
+    note_site(L, block);
+    handle->rt = neapL_rt(L);
     handle->block = block;
     handle->id = block->id;
+    return block;
 }
 
 neapL_block *neapL_block_find(lua_State *L, int arg, const neapL_type *type) {
     const neapL_block_handle *handle = neapL_check(L, arg, type);
+    if (!handle->rt->root) return NULL; // it was closed
     return handle->id == handle->block->id ? handle->block : NULL;
 }
 

@@ -30,6 +30,7 @@ struct neapL_block {
 
 typedef struct neapL_block_handle {
     const neapL_type *type;
+    const neap_runtime *rt; // whose it is: closed, its blocks are gone
     neapL_block *block;
     uint64_t id; // of the opening that this is
     bool struck; // it was, when it was left
@@ -47,8 +48,9 @@ static inline neapL_task *neapL_block_task(const neapL_block *block) {
 // never). Raises where no task runs. [-0, +0, m]
 neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns);
 
-// Makes a handle of it, and notes the line that calls. [-0, +1, m]
-void neapL_block_push(lua_State *L, neapL_block *block, const neapL_type *type);
+// The same; makes a handle of it, and notes the line that calls. [-0, +1, m]
+neapL_block *neapL_block_push(lua_State *L, int64_t duration_ns,
+                              const neapL_type *type);
 
 // The block of the handle at `arg`, or NULL where it is open no more.
 neapL_block *neapL_block_find(lua_State *L, int arg, const neapL_type *type);

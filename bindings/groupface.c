@@ -202,7 +202,7 @@ static int leave(lua_State *L, neapL_block *block, lua_KContext mode) {
 
 static neapL_block *open_group(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
-    neapL_block *block = neapL_block_open(L, NEAP_NEVER_NS);
+    neapL_block *block = neapL_block_push(L, NEAP_NEVER_NS, &group_type);
     neap_scope *scope = &block->deadline.scope;
     neapL_group *group = neapL_group_open(rt, scope, rt->task);
     if (!group) {
@@ -212,7 +212,6 @@ static neapL_block *open_group(lua_State *L) {
     group->run = neapL_group_of(rt->task)->run;
     group->block = block;
     block->group = group;
-    neapL_block_push(L, block, &group_type);
     return block;
 }
 

@@ -61,7 +61,7 @@ static int timeout(lua_State *L) {
         luaL_checktype(L, 2, LUA_TFUNCTION);
         return enter(L, neapL_block_open(L, duration_ns), timeout_k);
     }
-    neapL_block_push(L, neapL_block_open(L, duration_ns), &timeout_type);
+    neapL_block_push(L, duration_ns, &timeout_type);
     return 1;
 }
 
