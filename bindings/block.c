@@ -64,6 +64,7 @@ neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns) {
     block->id = ++rt->last_block_id;
     block->co = L;
     block->group = NULL;
+    block->guards = block->raised = false;
     block->line = 0;
     block->until_ns = neapL_deadline(rt, duration_ns);
     block->opened_ns = duration_ns < NEAP_NEVER_NS
@@ -213,6 +214,7 @@ void neapL_blocks_drop(lua_State *L, neap_scope *inner, neap_scope *outer) {
 
 int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k) {
     int nargs = lua_gettop(L) - 2;
+    block->guards = true;
     lua_pushcfunction(L, neapL_guard_traceback);
     lua_insert(L, 2);
     lua_KContext ctx = (lua_KContext)block;
@@ -220,7 +222,7 @@ int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k) {
 }
 
 // A call that returns all results leaves no room above them.
-void neapL_block_called(lua_State *L, int status) {
+void neapL_block_called(lua_State *L, const neapL_block *block, int status) {
     bool ok = status == LUA_OK || status == LUA_YIELD;
     if (ok && !lua_checkstack(L, LUA_MINSTACK)) {
         ok = false;
@@ -228,6 +230,7 @@ void neapL_block_called(lua_State *L, int status) {
         lua_pushliteral(L, "too many results");
     }
     if (ok) lua_pushnil(L);
+    else if (!block || !block->raised) neapL_forget_guarded(L);
     lua_replace(L, 2);
     if (!ok) lua_settop(L, 2);
 }

@@ -24,6 +24,8 @@ struct neapL_block {
     int64_t until_ns;        // and its deadline
     neapL_block *next;       // in the list of all that were ever made
     neapL_block *free;       // not open: the next of those
+    bool guards;             // it is around a function that neap called
+    bool raised;             // whose message handler has seen an error
     int line;                // where it was opened; 0: by a function that was
     char source[LUA_IDSIZE]; // given another, and leaves it itself
 };
@@ -80,7 +82,8 @@ const char *neapL_block_words(lua_State *L, const neapL_block *block);
 int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k);
 
 // For `k`: the error (nil: none) stands at index 2; the results are behind it.
-void neapL_block_called(lua_State *L, int status);
+// The block is NULL where it is open no more.
+void neapL_block_called(lua_State *L, const neapL_block *block, int status);
 
 // Raises the error at index 2. Functions that do this with what another one
 // raised are registered by neapL_addguards: its traceback stays the first.

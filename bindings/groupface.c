@@ -218,7 +218,7 @@ static neapL_block *open_group(lua_State *L) {
 static int called_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_block *block = neapL_block_find(L, GROUP, &group_type);
     (void)ctx;
-    neapL_block_called(L, status);
+    neapL_block_called(L, block, status);
     if (block) return leave(L, block, AT_RETURN);
     return lua_isnil(L, ERROR) ? lua_gettop(L) - ERROR : neapL_reraise(L);
 }

@@ -33,8 +33,9 @@ static int enter(lua_State *L, neapL_block *block, lua_KFunction k) {
 
 // Leaves the block: true where the error is its own.
 static bool leave(lua_State *L, neapL_block *block, int status) {
-    neapL_block_called(L, status);
-    if (block->id != (uint64_t)lua_tointeger(L, OPENING)) return false;
+    bool open = block->id == (uint64_t)lua_tointeger(L, OPENING);
+    neapL_block_called(L, open ? block : NULL, status);
+    if (!open) return false;
     if (neapL_block_tidy(L, block)) {
         if (lua_isnil(L, ERROR)) lua_replace(L, ERROR);
         else lua_pop(L, 1);
