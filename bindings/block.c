@@ -162,6 +162,13 @@ bool neapL_block_tidy(lua_State *L, neapL_block *block) {
     return true;
 }
 
+void neapL_block_forsake(neap_scope *scope) {
+    neapL_block *block = neapL_block_of(scope);
+    neap_runtime *rt = neapL_of_loop(scope->task->loop);
+    neap_deadline_close(&block->deadline);
+    give(rt, block);
+}
+
 void neapL_block_close(lua_State *L, neapL_block *block) {
     neap_scope *scope = &block->deadline.scope;
     if (scope->cancelled) {
@@ -170,8 +177,7 @@ void neapL_block_close(lua_State *L, neapL_block *block) {
     }
     while (scope->kids) // groups of waits that were cut off: the task's end
         neap_scope_move(scope->kids, &neapL_block_task(block)->scope);
-    neap_deadline_close(&block->deadline);
-    give(neapL_of_loop(scope->task->loop), block);
+    neapL_block_forsake(scope);
 }
 
 bool neapL_block_leave(lua_State *L, neapL_block *block, int arg) {

@@ -70,8 +70,10 @@ bool neapL_block_leave(lua_State *L, neapL_block *block, int arg);
 // stays; groups are cancelled and left to the task.
 void neapL_blocks_drop(lua_State *L, neap_scope *inner, neap_scope *outer);
 
-// One node goes back; nothing stands beneath it.
+// One node goes back; nothing stands beneath it. The same without Lua, whose
+// registry stays as it is: there is no memory.
 void neapL_block_close(lua_State *L, neapL_block *block);
+void neapL_block_forsake(neap_scope *scope);
 
 // "the time-out opened at app.lua:12"; pushed. [-0, +1, m]
 const char *neapL_block_words(lua_State *L, const neapL_block *block);
