@@ -96,9 +96,7 @@ static void cancel(lua_State *L, neapL_block *block, const char *reason) {
 }
 
 void neapL_group_failed(lua_State *L, neapL_group *group, int index) {
-    neapL_getvalue(L, index);
-    add_error(L, group, -1);
-    lua_pop(L, 1);
+    add_error(L, group, index);
     cancel(L, group->block, "another task of the group failed");
 }
 

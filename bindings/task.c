@@ -200,8 +200,8 @@ static void fail(lua_State *L, neapL_task *task, int index) {
     bool cancelled = neapL_is_cancel_of(L, &task->scope, -1);
     // Of an orphan the scopes that were around it may be gone.
     if (group->orphan) cancelled |= neapL_iserror(L, -1, "Cancelled");
+    if (group->block && !cancelled) neapL_group_failed(L, group, -1);
     neapL_future_fail(L, index, cancelled ? NEAPL_CANCELLED : NEAPL_FAILED);
-    if (group->block && !cancelled) neapL_group_failed(L, group, index);
 }
 
 // A coroutine's scopes stand beneath its task's own between a yield and the

@@ -138,7 +138,7 @@ bool neapL_group_idle(const neapL_group *group);
 // The group in which code that runs now spawns: its run's.
 neapL_group *neapL_spawn_group(neap_runtime *rt);
 
-// A task of it failed, whose Task is at `index`. (groupface.c)
+// A task of it fails with the error at `index`. (groupface.c)
 void neapL_group_failed(lua_State *L, neapL_group *group, int index);
 
 // Reports what its tasks have failed with and nobody will raise. (groupface.c)
