@@ -44,6 +44,17 @@ void neapL_blocks_term(neap_runtime *rt) {
 
 // ---- opening
 
+// A finalizer runs in the middle of anything, of the leaving of a scope, too.
+static bool in_finalizer(lua_State *L) {
+    lua_Debug ar;
+    if (lua_isyieldable(L)) return false;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "n", &ar);
+        if (ar.name && strcmp(ar.name, "__gc") == 0) return true;
+    }
+    return false;
+}
+
 // A coroutine that neap did not resume would leave its scopes to whoever did.
 static neapL_task *check_task(lua_State *L, const neap_runtime *rt) {
     if (rt->closing) luaL_error(L, "the runtime is closing");
@@ -53,6 +64,7 @@ static neapL_task *check_task(lua_State *L, const neap_runtime *rt) {
     if (L != rt->running && !rt->unwinding)
         luaL_error(L, "cannot open a scope here: the coroutine was resumed by "
                       "a function that neap did not replace");
+    if (in_finalizer(L)) luaL_error(L, "cannot open a scope in a finalizer");
     return rt->task;
 }
 
