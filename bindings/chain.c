@@ -41,7 +41,7 @@ static chain *find(lua_State *L, const neap_runtime *rt, lua_State *co) {
     lua_rawget(L, -2);
     chain *kept = lua_touserdata(L, -1);
     lua_pop(L, 2);
-    return kept;
+    return kept && kept->type ? kept : NULL;
 }
 
 static chain *add(lua_State *L, neap_runtime *rt, lua_State *co) {
@@ -109,15 +109,28 @@ void neapL_chain_restore(lua_State *L, lua_State *co) {
     kept->top = NULL;
 }
 
-// ---- collected with its coroutine
+static void drop(lua_State *L, chain *kept) {
+    if (!is_kept(kept)) return; // dropped with its task
+    neap_scope *outer = kept->top->deadline.scope.parent;
+    neapL_blocks_drop(L, kept->inner, outer);
+    kept->top = NULL;
+}
+
+void neapL_chain_drop(lua_State *L, lua_State *co) {
+    const neap_runtime *rt = neapL_rt(L);
+    chain *kept = rt->root ? find(L, rt, co) : NULL; // NULL: closed
+    if (kept) drop(L, kept);
+}
+
+// ---- collected with its coroutine, which another finalizer may resume: then
+// it gets another chain
 
 static int chain_gc(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
-    const chain *kept = lua_touserdata(L, 1);
+    chain *kept = lua_touserdata(L, 1);
     rt->chain_count--;
-    if (!rt->root || !is_kept(kept)) return 0; // closed, or dropped
-    neap_scope *outer = kept->top->deadline.scope.parent;
-    neapL_blocks_drop(L, kept->inner, outer);
+    kept->type = NULL;
+    if (rt->root) drop(L, kept);
     return 0;
 }
 

@@ -283,7 +283,8 @@ static int coroutine_close(lua_State *L) {
     if (rt->close_depth >= CLOSE_DEPTH_MAX)
         return luaL_error(L, "C stack overflow");
     neap_scope *outer = innermost(L);
-    neapL_chain_restore(L, co);
+    if (outer) neapL_chain_restore(L, co);
+    else neapL_chain_drop(L, co);
     rt->close_depth++;
     int rc = neapL_unwind(L, co, "coroutine.close");
     rt->close_depth--;

@@ -98,6 +98,9 @@ void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer);
 // It is about to run again, or to be closed, in the running task.
 void neapL_chain_restore(lua_State *L, lua_State *co);
 
+// It is about to be closed where no task runs.
+void neapL_chain_drop(lua_State *L, lua_State *co);
+
 // ---- groups (group.c)
 
 // Who owns a task that has not ended: its scope stands beneath the group's.

@@ -18,6 +18,11 @@ static const char script[] = "local neap = require 'neap'\n"
                              "neap.spawn(function()\n"
                              "    t = neap.timeout(5)\n"
                              "    g = neap.group()\n"
+    "    kept = coroutine.create(function()\n"
+    "        local t <close> = neap.timeout(5)\n"
+    "        coroutine.yield()\n"
+    "    end)\n"
+    "    coroutine.resume(kept)\n"
                              "    coroutine.resume(host)\n"
                              "    neap.sleep(10)\n"
                              "end)\n";
@@ -29,7 +34,8 @@ static const char after[] =
     "assert(not pcall(g.spawn, g, print))\n"
     "assert(g:cancel() == false)\n"
     "pcall(g.wait, g)\n"
-    "coroutine.close(host)\n";
+    "coroutine.close(host)\n"
+    "assert(coroutine.close(kept))\n";
 
 static void run(lua_State *L, const char *code) {
     if (luaL_dostring(L, code)) fprintf(stderr, "%s\n", lua_tostring(L, -1));
