@@ -97,16 +97,31 @@ static void take_over(chain *kept, neapL_task *task) {
     }
 }
 
-void neapL_chain_restore(lua_State *L, lua_State *co) {
+// The task belongs to a group of the chain, which would stand beneath itself.
+static bool holds(const chain *kept, const neapL_task *task) {
+    const neap_scope *top = &kept->top->deadline.scope, *scope = kept->inner;
+    bool lives = false;
+    for (; scope != top->parent; scope = scope->parent) {
+        const neapL_block *block = neapL_block_of((neap_scope *)scope);
+        lives |= block->group && block->group->live > 0;
+    }
+    if (!lives) return false;
+    for (scope = &task->scope; scope && scope != top;) scope = scope->parent;
+    return scope != NULL;
+}
+
+bool neapL_chain_restore(lua_State *L, lua_State *co) {
     neap_runtime *rt = neapL_rt(L);
     neapL_task *task = rt->task;
-    if (rt->chain_count == 0 || !task) return;
+    if (rt->chain_count == 0 || !task) return true;
     chain *kept = find(L, rt, co);
-    if (!kept || !is_kept(kept)) return;
+    if (!kept || !is_kept(kept)) return true;
+    if (holds(kept, task)) return false;
     neap_scope_move(&kept->top->deadline.scope, task->core.inner);
     take_over(kept, task);
     task->core.inner = kept->inner;
     kept->top = NULL;
+    return true;
 }
 
 static void drop(lua_State *L, chain *kept) {

@@ -67,8 +67,9 @@ static int start(lua_State *L, lua_State *co, int nargs, neap_scope *outer) {
     const char *error = NULL;
     if (is_taken(co)) error = "cannot resume non-suspended coroutine";
     else if (!lua_checkstack(co, nargs)) error = "too many arguments to resume";
+    else if (!neapL_chain_restore(L, co))
+        error = "cannot resume a coroutine in a task of its own group";
     if (error) return lua_pushstring(L, error), FAILED;
-    neapL_chain_restore(L, co);
     lua_xmove(L, co, nargs);
     return advance(L, co, nargs, outer);
 }
@@ -283,8 +284,10 @@ static int coroutine_close(lua_State *L) {
     if (rt->close_depth >= CLOSE_DEPTH_MAX)
         return luaL_error(L, "C stack overflow");
     neap_scope *outer = innermost(L);
-    if (outer) neapL_chain_restore(L, co);
-    else neapL_chain_drop(L, co);
+    if (!outer) neapL_chain_drop(L, co);
+    else if (!neapL_chain_restore(L, co))
+        return luaL_error(L, "cannot close a coroutine in a task of its own "
+                             "group");
     rt->close_depth++;
     int rc = neapL_unwind(L, co, "coroutine.close");
     rt->close_depth--;

@@ -95,8 +95,9 @@ extern const neapL_type neapL_future_type, neapL_task_type;
 // It yielded a value, and what it opened inside of `outer` is open still.
 void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer);
 
-// It is about to run again, or to be closed, in the running task.
-void neapL_chain_restore(lua_State *L, lua_State *co);
+// It is about to run again, or to be closed, in the running task. False: it may
+// not, for the task belongs to a group that it has open.
+bool neapL_chain_restore(lua_State *L, lua_State *co);
 
 // It is about to be closed where no task runs.
 void neapL_chain_drop(lua_State *L, lua_State *co);
