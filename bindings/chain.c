@@ -60,6 +60,30 @@ static neapL_block *top_of(neap_scope *scope, const neap_scope *outer) {
     return neapL_block_of(scope);
 }
 
+// The outermost block whose group has tasks that a cancel from outside reaches.
+static neapL_block *find_reached(neap_scope *inner, const neap_scope *outer) {
+    neapL_block *found = NULL;
+    for (; inner != outer; inner = inner->parent) {
+        neapL_block *block = neapL_block_of(inner);
+        if (block->group && block->group->live > 0) found = block;
+        if (inner->shield) found = NULL;
+    }
+    return found;
+}
+
+// Puts the chain beneath another scope. Tasks of its groups which a cancel has
+// reached where it was may have been woken for it: they stay cancelled.
+static void move(lua_State *L, const chain *kept, neap_scope *parent) {
+    neap_scope *top = &kept->top->deadline.scope;
+    bool reached = top->cause;
+    neap_scope_move(top, parent);
+    if (!reached || top->cause) return;
+    neapL_block *block = find_reached(kept->inner, parent);
+    if (!block) return;
+    lua_pushliteral(L, "a task that ran the group's coroutine was cancelled");
+    neapL_scope_cancel(L, &block->deadline.scope);
+}
+
 void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer) {
     neap_runtime *rt = neapL_rt(L);
     neapL_task *task = rt->task;
@@ -69,7 +93,7 @@ void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer) {
     kept->top = top_of(kept->inner, outer);
     kept->id = kept->top->id;
     task->core.inner = outer;
-    neap_scope_move(&kept->top->deadline.scope, &task->scope);
+    move(L, kept, &task->scope);
 }
 
 // Groups beneath `root` whose tasks spawned in one run do so in another.
@@ -117,7 +141,7 @@ bool neapL_chain_restore(lua_State *L, lua_State *co) {
     chain *kept = find(L, rt, co);
     if (!kept || !is_kept(kept)) return true;
     if (holds(kept, task)) return false;
-    neap_scope_move(&kept->top->deadline.scope, task->core.inner);
+    move(L, kept, task->core.inner);
     take_over(kept, task);
     task->core.inner = kept->inner;
     kept->top = NULL;

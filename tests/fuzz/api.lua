@@ -575,6 +575,7 @@ end
 
 local function enter()
     world.records[neap.current()].may_be_cancelled = true
+    world.grouped = true  -- or a time-out: deadlocks are told late
 end
 
 local function keep(scope)
@@ -615,7 +616,7 @@ function actions.shield(depth)
         local _ <close> = setmetatable({}, {__close = function()
             rec.shielded = shielded
         end})
-        block(depth + 1)
+        neap.timeout(random(8) / 8, block, depth + 1)  -- or who ends it?
     end)
 end
 
@@ -636,7 +637,6 @@ end
 
 function actions.group(depth)
     enter()
-    world.grouped = true
     local function inside(g)
         keep(g)
         populate(g)
@@ -677,7 +677,6 @@ end
 function actions.left_open()
     if chance(70) then return end
     enter()
-    world.grouped = true
     if chance(50) then
         keep(neap.timeout(seconds()))
     else
@@ -698,8 +697,8 @@ local function generator(depth)
             local scope <close> = keep(
                 chance(50) and neap.timeout(seconds()) or neap.group())
             if scope.spawn then populate(scope) end
-            world.grouped = true
             coroutine.yield(world, i)
+            if world.records[neap.current() or world] then enter() end
             if chance(50) then act(depth + 1) end
         else
             coroutine.yield(world, i)
