@@ -100,7 +100,8 @@ local function wait(name, asleep, fn, ...)
     rec.asleep = asleep and name
     local results = table.pack(fn(...))
     returned = true
-    if doomed and not rec.shielded then  -- a wait that need not wait may where nothing else can
+    -- A wait that need not wait may where nothing else can.
+    if doomed and not rec.shielded then
         local _, e = pcall(neap.yield)
         expect(not neap.is_cancelled(e), "%s returned in cancelled task %d",
             name, rec.id)
