@@ -216,10 +216,20 @@ static void drop(lua_State *L, neap_scope *scope) {
     neapL_block_close(L, block);
 }
 
+// Their handles, and their coroutine's chain, find them no more: what runs
+// meanwhile, a report or a finalizer, may not drop them as well.
+static void disown(neap_scope *inner, const neap_scope *outer) {
+    neap_runtime *rt = neapL_of_loop(outer->task->loop);
+    for (; inner != outer; inner = inner->parent)
+        if (inner->kind == NEAPL_SCOPE_BLOCK)
+            neapL_block_of(inner)->id = ++rt->last_block_id;
+}
+
 void neapL_blocks_drop(lua_State *L, neap_scope *inner, neap_scope *outer) {
     neap_task *task = outer->task;
     bool within = task->inner == inner;
     luaL_checkstack(L, LUA_MINSTACK, NULL);
+    disown(inner, outer);
     while (inner != outer) {
         neap_scope *parent = inner->parent;
         if (within) task->inner = parent;
