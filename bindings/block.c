@@ -46,6 +46,17 @@ void neapL_blocks_term(neap_runtime *rt) {
 
 // ---- opening
 
+// A finalizer runs in the middle of anything, of the leaving of a scope, too.
+static bool in_finalizer(lua_State *L) {
+    lua_Debug ar;
+    if (lua_isyieldable(L)) return false;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "n", &ar);
+        if (ar.name && strcmp(ar.name, "__gc") == 0) return true;
+    }
+    return false;
+}
+
 // A coroutine that neap did not resume would leave its scopes to whoever did.
 // NULL: clean-up of a task that is being ended, where nothing can wait.
 static neapL_task *check_task(lua_State *L, const neap_runtime *rt) {
@@ -57,6 +68,7 @@ static neapL_task *check_task(lua_State *L, const neap_runtime *rt) {
     if (L != rt->running && !rt->unwinding)
         luaL_error(L, "cannot open a scope here: the coroutine was resumed by "
                       "a function that neap did not replace");
+    if (in_finalizer(L)) luaL_error(L, "cannot open a scope in a finalizer");
     return rt->task;
 }
 
@@ -70,9 +82,12 @@ neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns) {
     block->id = ++rt->last_block_id;
     block->co = L;
     block->group = NULL;
+    block->guards = block->raised = false;
     block->line = 0;
     block->until_ns = neapL_deadline(rt, duration_ns);
-    block->opened_ns = block->until_ns - duration_ns;
+    block->opened_ns = duration_ns < NEAP_NEVER_NS
+                           ? block->until_ns - duration_ns
+                           : neap_loop_time(&rt->loop);
     if (neap_deadline_open(&block->deadline, task->inner, task,
                            block->until_ns) < 0) {
         give(rt, block);
@@ -94,22 +109,28 @@ static void note_site(lua_State *L, neapL_block *block) {
     }
 }
 
-void neapL_block_handle_new(lua_State *L, neapL_block *block,
-                            const neapL_type *type) {
+// The handle comes first: no block stays open without one.
+neapL_block *neapL_block_hold(lua_State *L, int64_t duration_ns,
+                              const neapL_type *type) {
     neapL_block_handle *handle = neapL_new(L, type, 0);
+    neapL_block *block = neapL_block_open(L, duration_ns);
+    handle->rt = neapL_rt(L);
     handle->block = block;
     if (block) handle->id = block->id;
+    return block;
 }
 
-void neapL_block_push(lua_State *L, neapL_block *block,
-                      const neapL_type *type) {
+neapL_block *neapL_block_push(lua_State *L, int64_t duration_ns,
+                              const neapL_type *type) {
+    neapL_block *block = neapL_block_hold(L, duration_ns, type);
     if (block) note_site(L, block);
-    neapL_block_handle_new(L, block, type);
+    return block;
 }
 
 neapL_block *neapL_block_find(lua_State *L, int arg, const neapL_type *type) {
     const neapL_block_handle *handle = neapL_check(L, arg, type);
     neapL_block *block = handle->block;
+    if (!handle->rt->root) return NULL; // it was closed
     return block && handle->id == block->id ? block : NULL;
 }
 
@@ -169,14 +190,22 @@ bool neapL_block_tidy(lua_State *L, neapL_block *block) {
     return true;
 }
 
+void neapL_block_forsake(neap_scope *scope) {
+    neapL_block *block = neapL_block_of(scope);
+    neap_runtime *rt = neapL_of_loop(scope->task->loop);
+    neap_deadline_close(&block->deadline);
+    give(rt, block);
+}
+
 void neapL_block_close(lua_State *L, neapL_block *block) {
     neap_scope *scope = &block->deadline.scope;
     if (scope->cancelled) {
         lua_pushnil(L);
         lua_rawsetp(L, LUA_REGISTRYINDEX, scope);
     }
-    neap_deadline_close(&block->deadline);
-    give(neapL_of_loop(scope->task->loop), block);
+    while (scope->kids) // groups of waits that were cut off: the task's end
+        neap_scope_move(scope->kids, &neapL_block_task(block)->scope);
+    neapL_block_forsake(scope);
 }
 
 bool neapL_block_leave(lua_State *L, neapL_block *block, int arg) {
@@ -203,10 +232,20 @@ static void drop(lua_State *L, neap_scope *scope) {
     neapL_block_close(L, block);
 }
 
+// Their handles, and their coroutine's chain, find them no more: what runs
+// meanwhile, a report or a finalizer, may not drop them as well.
+static void disown(neap_scope *inner, const neap_scope *outer) {
+    neap_runtime *rt = neapL_of_loop(outer->task->loop);
+    for (; inner != outer; inner = inner->parent)
+        if (inner->kind == NEAPL_SCOPE_BLOCK)
+            neapL_block_of(inner)->id = ++rt->last_block_id;
+}
+
 void neapL_blocks_drop(lua_State *L, neap_scope *inner, neap_scope *outer) {
     neap_task *task = outer->task;
     bool within = task->inner == inner;
     luaL_checkstack(L, LUA_MINSTACK, NULL);
+    disown(inner, outer);
     while (inner != outer) {
         neap_scope *parent = inner->parent;
         if (within) task->inner = parent;
@@ -219,15 +258,23 @@ void neapL_blocks_drop(lua_State *L, neap_scope *inner, neap_scope *outer) {
 
 int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k) {
     int nargs = lua_gettop(L) - 2;
+    block->guards = true;
     lua_pushcfunction(L, neapL_guard_traceback);
     lua_insert(L, 2);
     lua_KContext ctx = (lua_KContext)block;
     return k(L, lua_pcallk(L, nargs, LUA_MULTRET, 2, ctx, k), ctx);
 }
 
-bool neapL_block_called(lua_State *L, int status) {
+// A call that returns all results leaves no room above them.
+bool neapL_block_called(lua_State *L, const neapL_block *block, int status) {
     bool failed = status != LUA_OK && status != LUA_YIELD;
+    if (!failed && !lua_checkstack(L, LUA_MINSTACK)) {
+        failed = true;
+        lua_settop(L, 2);
+        lua_pushliteral(L, "too many results");
+    }
     if (!failed) lua_pushnil(L);
+    else if (!block || !block->raised) neapL_forget_guarded(L);
     lua_replace(L, 2);
     if (failed) lua_settop(L, 2);
     return failed;

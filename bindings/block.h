@@ -24,12 +24,15 @@ struct neapL_block {
     int64_t until_ns;        // and its deadline
     neapL_block *next;       // in the list of all that were ever made
     neapL_block *free;       // not open: the next of those
+    bool guards;             // it is around a function that neap called
+    bool raised;             // whose message handler has seen an error
     int line;                // where it was opened; 0: by a function that was
     char source[LUA_IDSIZE]; // given another, and leaves it itself
 };
 
 typedef struct neapL_block_handle {
     const neapL_type *type;
+    const neap_runtime *rt; // whose it is: closed, its blocks are gone
     neapL_block *block;
     uint64_t id; // of the opening that this is
     bool struck; // it was, when it was left
@@ -48,11 +51,12 @@ static inline neapL_task *neapL_block_task(const neapL_block *block) {
 // being ended, where nothing waits and none is needed. [-0, +0, m]
 neapL_block *neapL_block_open(lua_State *L, int64_t duration_ns);
 
-// Makes a handle of it (of NULL: one of a block that is open no more); `push`
-// notes the line that calls. [-0, +1, m]
-void neapL_block_handle_new(lua_State *L, neapL_block *block,
-                            const neapL_type *type);
-void neapL_block_push(lua_State *L, neapL_block *block, const neapL_type *type);
+// The same; makes a handle of it (where it is NULL, one of a block that is open
+// no more). `push` notes the line that calls. [-0, +1, m]
+neapL_block *neapL_block_hold(lua_State *L, int64_t duration_ns,
+                              const neapL_type *type);
+neapL_block *neapL_block_push(lua_State *L, int64_t duration_ns,
+                              const neapL_type *type);
 
 // The block of the handle at `arg`, or NULL where it is open no more.
 neapL_block *neapL_block_find(lua_State *L, int arg, const neapL_type *type);
@@ -70,8 +74,10 @@ bool neapL_block_leave(lua_State *L, neapL_block *block, int arg);
 // stays; groups are cancelled and left to the task.
 void neapL_blocks_drop(lua_State *L, neap_scope *inner, neap_scope *outer);
 
-// One node goes back; nothing stands beneath it.
+// One node goes back; nothing stands beneath it. The same without Lua, whose
+// registry stays as it is: there is no memory.
 void neapL_block_close(lua_State *L, neapL_block *block);
+void neapL_block_forsake(neap_scope *scope);
 
 // "the time-out opened at app.lua:12"; pushed. [-0, +1, m]
 const char *neapL_block_words(lua_State *L, const neapL_block *block);
@@ -82,8 +88,8 @@ const char *neapL_block_words(lua_State *L, const neapL_block *block);
 int neapL_block_call(lua_State *L, neapL_block *block, lua_KFunction k);
 
 // For `k`: whether it failed; then the error stands at index 2, else nil, and
-// the results behind it.
-bool neapL_block_called(lua_State *L, int status);
+// the results behind it. The block is NULL where it is open no more.
+bool neapL_block_called(lua_State *L, const neapL_block *block, int status);
 
 // Raises the error at index 2. Functions that do this with what another one
 // raised are registered by neapL_addguards: its traceback stays the first.

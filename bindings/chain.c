@@ -41,7 +41,7 @@ static chain *find(lua_State *L, const neap_runtime *rt, lua_State *co) {
     lua_rawget(L, -2);
     chain *kept = lua_touserdata(L, -1);
     lua_pop(L, 2);
-    return kept;
+    return kept && kept->type ? kept : NULL;
 }
 
 static chain *add(lua_State *L, neap_runtime *rt, lua_State *co) {
@@ -60,6 +60,21 @@ static neapL_block *top_of(neap_scope *scope, const neap_scope *outer) {
     return neapL_block_of(scope);
 }
 
+// Puts the chain beneath another scope. Tasks of its groups which a cancel has
+// reached where it was may have been woken for it: they stay cancelled.
+static void move(lua_State *L, const chain *kept, neap_scope *parent) {
+    neap_scope *top = &kept->top->deadline.scope, *scope = kept->inner;
+    neap_scope *cause = top->parent->cause, *end = top->parent;
+    for (; cause && scope != end; scope = scope->parent) {
+        neapL_group *group = neapL_block_of(scope)->group;
+        if (!group || group->scope.cause != cause) continue;
+        neapL_push_cancelled_by(L, cause);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
+        neap_scope_cancel(&group->scope);
+    }
+    neap_scope_move(top, parent);
+}
+
 void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer) {
     neap_runtime *rt = neapL_rt(L);
     neapL_task *task = rt->task;
@@ -69,37 +84,44 @@ void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer) {
     kept->top = top_of(kept->inner, outer);
     kept->id = kept->top->id;
     task->core.inner = outer;
-    neap_scope_move(&kept->top->deadline.scope, &task->scope);
+    move(L, kept, &task->scope);
 }
 
-// What a cancel has reached stays cancelled where it is put out of its reach:
-// tasks that were woken by it will raise it.
-static void keep_cancels(lua_State *L, const chain *kept) {
-    neap_scope *cause = kept->top->deadline.scope.parent->cause;
-    neap_scope *scope = kept->inner, *end = kept->top->deadline.scope.parent;
-    for (; cause && scope != end; scope = scope->parent) {
-        neapL_group *group = neapL_block_of(scope)->group;
-        if (!group || group->scope.cause != cause) continue;
-        neapL_push_cancelled_by(L, cause);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
-        neap_scope_cancel(&group->scope);
+// Groups beneath `root` whose tasks spawned in one run do so in another.
+static void change_run(neap_scope *root, const neapL_group *from,
+                       neapL_group *to) {
+    neap_scope *scope = root;
+    for (; scope; scope = neap_scope_next(root, scope, false)) {
+        neapL_group *group = NEAP_OWNER(scope, neapL_group, scope);
+        if (scope->kind == NEAPL_SCOPE_GROUP && group->run == from)
+            group->run = to;
     }
 }
 
-// The group of a block that another task takes over is that one's to leave.
+// The group of a block that another task takes over is that one's to leave, and
+// of that one's run, which outlives it.
 static void take_over(const chain *kept, neapL_task *task) {
     neap_scope *scope = kept->inner, *end = task->core.inner;
+    neapL_group *run = neapL_group_of(task)->run;
     for (; scope != end; scope = scope->parent) {
         neapL_group *group = neapL_block_of(scope)->group;
         scope->task = &task->core;
-        if (group) group->owner = task;
+        if (!group) continue;
+        group->owner = task;
+        if (group->run != run) change_run(&group->scope, group->run, run);
     }
 }
 
-// A task of a group of the coroutine's own would have its scopes beneath it.
-static bool is_beneath(const neapL_task *task, const chain *kept) {
-    const neap_scope *scope = &task->scope;
-    while (scope && scope != &kept->top->deadline.scope) scope = scope->parent;
+// The task belongs to a group of the chain, which would stand beneath itself.
+static bool holds(const chain *kept, const neapL_task *task) {
+    const neap_scope *top = &kept->top->deadline.scope, *scope = kept->inner;
+    bool lives = false;
+    for (; scope != top->parent; scope = scope->parent) {
+        const neapL_block *block = neapL_block_of((neap_scope *)scope);
+        lives |= block->group && block->group->live > 0;
+    }
+    if (!lives) return false;
+    for (scope = &task->scope; scope && scope != top;) scope = scope->parent;
     return scope != NULL;
 }
 
@@ -110,10 +132,9 @@ const char *neapL_chain_restore(lua_State *L, lua_State *co) {
     chain *kept = find(L, rt, co);
     if (!kept || !is_kept(kept)) return NULL;
     if (!task) return "it has scopes open, and no task runs here";
-    if (is_beneath(task, kept))
+    if (holds(kept, task))
         return "it has a group open that this task belongs to";
-    keep_cancels(L, kept);
-    neap_scope_move(&kept->top->deadline.scope, task->core.inner);
+    move(L, kept, task->core.inner);
     take_over(kept, task);
     task->core.inner = kept->inner;
     kept->top = NULL;
@@ -121,24 +142,27 @@ const char *neapL_chain_restore(lua_State *L, lua_State *co) {
 }
 
 static void drop(lua_State *L, chain *kept) {
-    neapL_block *top = kept->top;
+    if (!is_kept(kept)) return; // dropped with its task
+    neap_scope *outer = kept->top->deadline.scope.parent;
+    neapL_blocks_drop(L, kept->inner, outer);
     kept->top = NULL;
-    neapL_blocks_drop(L, kept->inner, top->deadline.scope.parent);
 }
 
 void neapL_chain_drop(lua_State *L, lua_State *co) {
     const neap_runtime *rt = neapL_rt(L);
-    chain *kept = rt->chain_count > 0 ? find(L, rt, co) : NULL;
-    if (kept && is_kept(kept)) drop(L, kept);
+    chain *kept = rt->root ? find(L, rt, co) : NULL; // NULL: closed
+    if (kept) drop(L, kept);
 }
 
-// ---- collected with its coroutine
+// ---- collected with its coroutine, which another finalizer may resume: then
+// it gets another chain
 
 static int chain_gc(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     chain *kept = lua_touserdata(L, 1);
     rt->chain_count--;
-    if (rt->root && is_kept(kept)) drop(L, kept); // else closed, or dropped
+    kept->type = NULL;
+    if (rt->root) drop(L, kept);
     return 0;
 }
 

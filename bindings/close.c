@@ -98,22 +98,24 @@ static void empty_group(neap_scope *scope) {
     group->main = NULL;
 }
 
-// They are dropped as they stand; only hosts are told.
+static void drop_task(neapL_task *task) {
+    tell_hosts(&task->future);
+    task->future.state = NEAPL_CANCELLED;
+    neap_task_term(&task->core);
+    neapL_of_loop(task->core.loop)->alive--;
+}
+
+// They are dropped as they stand; only hosts are told. Finalizers of what they
+// had open find it closed.
 static void drop_tasks(neapL_group *group) {
-    neap_scope *root = &group->scope, *scope = root;
-    while ((scope = neap_scope_next(root, scope, false))) {
-        neapL_task *task = neapL_task_of(scope);
+    neap_scope *root = &group->scope, *scope = neap_scope_leaf(root), *next;
+    for (; scope != root; scope = next) {
+        next = neap_scope_back(scope);
+        if (scope->kind == NEAPL_SCOPE_TASK) drop_task(neapL_task_of(scope));
         if (scope->kind == NEAPL_SCOPE_GROUP) empty_group(scope);
-        if (scope->kind == NEAPL_SCOPE_BLOCK)
-            neap_heap_release(&group->rt->loop.heap,
-                              &neapL_block_of(scope)->deadline.timer);
-        if (!task) continue;
-        tell_hosts(&task->future);
-        task->future.state = NEAPL_CANCELLED;
-        neap_task_term(&task->core);
-        group->rt->alive--;
+        if (scope->kind == NEAPL_SCOPE_BLOCK) neapL_block_forsake(scope);
+        else neap_scope_close(scope);
     }
-    root->kids = NULL;
     empty_group(root);
 }
 

@@ -54,7 +54,7 @@ static int advance(lua_State *L, lua_State *co, int nargs, neap_scope *outer) {
     neap_scope *inner = innermost(L);
     if (inner != outer && status == LUA_YIELD) neapL_chain_keep(L, co, outer);
     else if (inner != outer) neapL_blocks_drop(L, inner, outer);
-    if (!lua_checkstack(L, count + 1)) {
+    if (!lua_checkstack(L, count + 2)) { // true, and the sentinel
         lua_pop(co, count);
         lua_pushliteral(L, "too many results to resume");
         return FAILED;
@@ -286,7 +286,10 @@ static int coroutine_close(lua_State *L) {
     if (rt->close_depth >= CLOSE_DEPTH_MAX)
         return luaL_error(L, "C stack overflow");
     neap_scope *outer = innermost(L);
-    if (neapL_chain_restore(L, co)) neapL_chain_drop(L, co);
+    if (!outer) neapL_chain_drop(L, co);
+    const char *obstacle = neapL_chain_restore(L, co);
+    if (obstacle)
+        return luaL_error(L, "cannot close the coroutine: %s", obstacle);
     rt->close_depth++;
     int rc = neapL_unwind(L, co, "coroutine.close");
     rt->close_depth--;

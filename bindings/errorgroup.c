@@ -52,21 +52,22 @@ void neapL_errors_add(lua_State *L, const neapL_group *group, int index,
     lua_pop(L, 1);
 }
 
-// Takes the list away and pushes it, or nil: how many there are.
-static lua_Integer take(lua_State *L, const neapL_group *group) {
+bool neapL_errors_take(lua_State *L, const neapL_group *group) {
     int kind = lua_rawgetp(L, LUA_REGISTRYINDEX, group);
-    if (kind != LUA_TTABLE) return 0;
+    if (kind != LUA_TTABLE) return false;
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, group);
-    return length(L, lua_gettop(L));
+    return true;
 }
 
 void neapL_errors_report(lua_State *L, neapL_group *group) {
-    lua_Integer count = take(L, group);
+    bool any = neapL_errors_take(L, group);
+    lua_Integer count = any ? length(L, lua_gettop(L)) : 0;
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, -1, i);
         group->rt->unseen++;
         neapL_report_error(L, group->rt, NULL, NULL);
+        lua_pop(L, 1);
     }
     lua_pop(L, 1);
 }
@@ -105,12 +106,11 @@ static void join(lua_State *L, lua_Integer count) {
     lua_settop(L, list);
 }
 
-lua_Integer neapL_errors_sum(lua_State *L, const neapL_group *group) {
-    lua_Integer count = take(L, group);
+void neapL_errors_sum(lua_State *L) {
+    lua_Integer count = length(L, lua_gettop(L));
     if (count > 1) join(L, count);
-    else if (count == 1) {
+    else {
         lua_rawgeti(L, -1, 1);
         lua_remove(L, -2);
     }
-    return count;
 }

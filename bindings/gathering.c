@@ -10,7 +10,9 @@
 
 enum {
     // No list is longer: a wrong __len is told, instead of the memory taken.
-    LIST_MAX = 1 << 24
+    LIST_MAX = 1 << 24,
+    // Arguments up to so many are held by user values; more by a table.
+    VALUES_MAX = 100
 };
 
 static neapL_gathering *gathering_of(lua_State *L) {
@@ -138,9 +140,11 @@ static int gathering_close(lua_State *L) {
     gathering->count = 0;
     lua_settop(L, 1);
     set_meta(L, &closed_type);
-    if (gathering->spread) return 0;
-    lua_pushnil(L); // or what it gathered lives on for a cycle of the collector
-    lua_setiuservalue(L, 1, 1);
+    int more = 1; // or what it gathered lives on for a cycle of the collector
+    for (int i = 1; more; i++) {
+        lua_pushnil(L);
+        more = lua_setiuservalue(L, 1, i);
+    }
     return 0;
 }
 
@@ -161,12 +165,13 @@ static void init(neapL_gathering *gathering, int size, int count) {
     neap_list_init(&gathering->ended);
 }
 
-// What it gathers is held by the value on top, which is popped.
-static neapL_gathering *push_new(lua_State *L, int size, int count) {
+// With so many user values, for what it gathers.
+static neapL_gathering *push_new(lua_State *L, int size, int count,
+                                 int values) {
     neap_runtime *rt = neapL_rt(L);
     size_t room = (size_t)count * sizeof(neapL_watch);
     neapL_gathering *gathering =
-        lua_newuserdatauv(L, sizeof *gathering + room, 1);
+        lua_newuserdatauv(L, sizeof *gathering + room, values);
     init(gathering, size, count);
     for (int i = 0; i < count; i++) {
         neapL_watch *watch = &gathering->watches[i];
@@ -174,15 +179,15 @@ static neapL_gathering *push_new(lua_State *L, int size, int count) {
         watch->future = NULL;
         watch->index = i;
     }
-    lua_insert(L, -2);
-    lua_setiuservalue(L, -2, 1);
     set_meta(L, &call_type);
     return gathering;
 }
 
 neapL_gathering *neapL_gathering_new(lua_State *L, int size, int limit) {
+    int count = size < limit ? size : limit;
+    neapL_gathering *gathering = push_new(L, size, count, 1);
     lua_pushvalue(L, 1);
-    neapL_gathering *gathering = push_new(L, size, size < limit ? size : limit);
+    lua_setiuservalue(L, -2, 1);
     lua_insert(L, NEAPL_GATHERING);
     return gathering;
 }
@@ -273,6 +278,21 @@ static bool check_arguments(lua_State *L, int count) {
     return pending;
 }
 
+// The call's frame does not hold them if there is no memory to close it.
+static neapL_gathering *push_holding(lua_State *L, int count) {
+    bool many = count > VALUES_MAX;
+    neapL_gathering *gathering = push_new(L, count, count, many ? 1 : count);
+    if (many) lua_createtable(L, count, 0);
+    for (int i = 1; i <= count; i++) {
+        lua_pushvalue(L, i);
+        if (many) lua_rawseti(L, -2, i);
+        else lua_setiuservalue(L, -2, i);
+    }
+    if (many) lua_setiuservalue(L, -2, 1);
+    gathering->spread = true;
+    return gathering;
+}
+
 neapL_gathering *neapL_gather_arguments(lua_State *L) {
     int count = lua_gettop(L);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
@@ -280,9 +300,7 @@ neapL_gathering *neapL_gather_arguments(lua_State *L) {
         neapL_waiting(L, NEAPL_AWAIT); // or nothing is begun
     for (int i = 1; i <= count; i++)
         if (lua_type(L, i) == LUA_TFUNCTION) spawn_at(L, i);
-    lua_pushthread(L);
-    neapL_gathering *gathering = push_new(L, count, count);
-    gathering->spread = true;
+    neapL_gathering *gathering = push_holding(L, count);
     for (int i = 1; i <= count; i++)
         neapL_watch_begin(&gathering->watches[i - 1], lua_touserdata(L, i));
     lua_insert(L, NEAPL_GATHERING);

@@ -11,7 +11,7 @@
 // arguments on the stack of the call that was given it: first as it was given,
 // then its future.
 //
-// Lifetime: the gathering holds that stack or table, and so the futures. It is
+// Lifetime: the gathering holds that table, or the arguments' futures. It is
 // a to-be-closed slot, or the closing value of a `for`; however the call ends,
 // its watches leave their lines before its memory goes. For those that nobody
 // closed its finalizer does the same.

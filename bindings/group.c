@@ -33,6 +33,7 @@ void neapL_group_close(lua_State *L, neapL_group *group) {
     assert(group->live == 0 && neap_list_empty(&group->line));
     neapL_overdue_leave(group);
     if (group->cover.parent) neapL_uncover(&group->cover);
+    neapL_errors_report(L, group); // what its owner, ended by force, left
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &group->scope);
     if (group->orphan) rt->orphans--;

@@ -22,10 +22,8 @@ static void cancel(lua_State *L, neapL_block *block, const char *reason) {
 }
 
 void neapL_group_failed(lua_State *L, neapL_group *group, int index) {
-    neapL_getvalue(L, index);
-    bool forced = neapL_iserror(L, -1, &neapL_ended); // by a deadlock
-    if (!forced) neapL_errors_add(L, group, -1, false);
-    lua_pop(L, 1);
+    bool forced = neapL_iserror(L, index, &neapL_ended); // by a deadlock
+    if (!forced) neapL_errors_add(L, group, index, false);
     cancel(L, group->block, "another task of the group failed");
 }
 
@@ -57,17 +55,19 @@ static void let_go(lua_State *L, neapL_group *group, bool failed) {
 }
 
 // The group goes, and the scope. What it comes to takes the place of the error:
-// true where there is one. An own cancel is swallowed where that can be.
+// true where there is one. An own cancel is swallowed where that can be. The
+// errors are put into words last: their __tostring may do anything.
 static bool close_group(lua_State *L, neapL_block *block, lua_KContext mode) {
     neapL_task *task = neapL_block_task(block);
     neapL_group *group = block->group;
     bool failed = mode & FAILED, live = group->live > 0;
     if (live) let_go(L, group, failed);
-    bool errors = neapL_errors_sum(L, group) > 0;
+    bool errors = neapL_errors_take(L, group);
     if (live) neapL_group_orphan(L, group);
     else neapL_group_close(L, group);
     bool own = neapL_block_leave(L, block, ERROR);
     neap_scope *cause = task->core.inner->cause;
+    if (errors) neapL_errors_sum(L);
     if (!errors && !failed && cause) neapL_push_cancelled_by(L, cause);
     if (errors || (!failed && cause)) return lua_replace(L, ERROR), true;
     lua_pop(L, 1); // nil
@@ -137,7 +137,7 @@ static int leave(lua_State *L, neapL_block *block, lua_KContext mode) {
 
 static neapL_block *open_group(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
-    neapL_block *block = neapL_block_open(L, NEAP_NEVER_NS);
+    neapL_block *block = neapL_block_push(L, NEAP_NEVER_NS, &group_type);
     if (!block) return luaL_error(L, "the runtime is closing"), NULL;
     neap_scope *scope = &block->deadline.scope;
     neapL_group *group = neapL_group_open(rt, scope, rt->task);
@@ -148,14 +148,13 @@ static neapL_block *open_group(lua_State *L) {
     group->run = neapL_group_of(rt->task)->run;
     group->block = block;
     block->group = group;
-    neapL_block_push(L, block, &group_type);
     return block;
 }
 
 static int called_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_block *block = neapL_block_find(L, GROUP, &group_type);
     (void)ctx;
-    bool failed = neapL_block_called(L, status);
+    bool failed = neapL_block_called(L, block, status);
     if (block) return leave(L, block, AT_RETURN | (failed ? FAILED : 0));
     return failed ? neapL_reraise(L) : lua_gettop(L) - ERROR;
 }

@@ -407,6 +407,9 @@ int neapL_guard_traceback(lua_State *L);
 // What they keep beside the Task at `index` was handled.
 void neapL_forget_traceback(lua_State *L, int index);
 
+// The same of the running task, and of what a guard has caught.
+void neapL_forget_guarded(lua_State *L);
+
 // Closes all coroutines from inside of them, as os.exit has it: L, which runs,
 // those that resumed it, its task's, then the others'. (exit.c)
 void neapL_close_inside(lua_State *L, neap_runtime *rt);

@@ -68,7 +68,9 @@ void neapL_orphans_woken(lua_State *L, int status) {
     if (neapL_wake_of(L, status) != NEAP_WAKE_STUCK) return;
     neapL_group *group = find(rt, rt->task);
     assert(group && group->cover.parent);
+    group->live++; // it frees itself after the last, not meanwhile
     neapL_kill_beneath(L, &group->scope);
+    neapL_group_leave(group, false);
 }
 
 static int await_k(lua_State *L, int status, lua_KContext ctx) {

@@ -278,8 +278,8 @@ static void fail(lua_State *L, neapL_task *task, int index) {
     bool cancelled = is_own_cancel(L, task, index);
     // Of an orphan the scopes that were around it may be gone.
     if (group->orphan) cancelled |= neapL_iserror(L, -1, &neapL_cancelled);
+    if (group->block && !cancelled) neapL_group_failed(L, group, -1);
     neapL_future_fail(L, index, cancelled ? NEAPL_CANCELLED : NEAPL_FAILED);
-    if (group->block && !cancelled) neapL_group_failed(L, group, index);
 }
 
 // A coroutine's scopes stand beneath its task's own between a yield and the
@@ -438,6 +438,8 @@ lua_State *neapL_innermost(lua_State *co) {
 
 void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     lua_State *co;
+    neapL_task *current = runtime_of(task)->task; // whose scope clean-up sees
+    neap_scope *outer = current ? current->core.inner : NULL;
     neapL_task_push(L, task);
     int index = lua_gettop(L);
     neapL_spawned_at(L, task);
@@ -446,9 +448,13 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     neapL_anchor(L, runtime_of(task), index);
     task->future.closing = true;
     if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
+    if (task->core.inner->kind == NEAPL_SCOPE_COVER) // of the wait cut off
+        neapL_uncover(task->core.inner);
     while ((co = neapL_innermost(task->co)) != task->co)
         neapL_unwind(L, co, who);
     neapL_unwind(L, co, who);
+    if (current && current != task && current->core.inner != outer)
+        neapL_blocks_drop(L, current->core.inner, outer);
 }
 
 void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {

@@ -104,7 +104,7 @@ void neapL_chain_keep(lua_State *L, lua_State *co, neap_scope *outer);
 // is in the way, in words.
 const char *neapL_chain_restore(lua_State *L, lua_State *co);
 
-// It is about to be closed where it cannot be restored.
+// It is about to be closed where no task runs.
 void neapL_chain_drop(lua_State *L, lua_State *co);
 
 // ---- groups (group.c)
@@ -147,7 +147,7 @@ bool neapL_group_idle(const neapL_group *group);
 // The group in which code that runs now spawns: its run's.
 neapL_group *neapL_spawn_group(neap_runtime *rt);
 
-// A task of it failed, whose Task is at `index`. (groupface.c)
+// A task of it fails with the error at `index`. (groupface.c)
 void neapL_group_failed(lua_State *L, neapL_group *group, int index);
 
 // ---- its errors (errorgroup.c)
@@ -157,10 +157,14 @@ void neapL_group_failed(lua_State *L, neapL_group *group, int index);
 void neapL_errors_add(lua_State *L, const neapL_group *group, int index,
                       bool known);
 
-// Takes them, and pushes the one, an ErrorGroup, or nil: how many there were.
-lua_Integer neapL_errors_sum(lua_State *L, const neapL_group *group);
+// Takes them, and pushes their list; false: nil, there are none. [-0, +1, m]
+bool neapL_errors_take(lua_State *L, const neapL_group *group);
 
-// The same, and each is reported: nobody will raise it.
+// The list on top becomes the one error, or an ErrorGroup. Their __tostring may
+// do anything. [-1, +1, m]
+void neapL_errors_sum(lua_State *L);
+
+// Takes them, and reports each: nobody will raise it.
 void neapL_errors_report(lua_State *L, neapL_group *group);
 
 // ---- groups that nobody will leave (orphan.c)

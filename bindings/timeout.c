@@ -22,46 +22,43 @@ static int64_t span_of(const neapL_block *block) {
 
 // ---- around a function
 
-// timeout and shield put their block into a to-be-closed slot: an error passes
-// through with its stack whole. Results stand behind it.
-static int passed_k(lua_State *L, int status, lua_KContext slot) {
+// timeout and shield put their block into a to-be-closed slot, index 1: an
+// error passes through with its stack whole. Results stand behind the slot.
+static int passed_k(lua_State *L, int status, lua_KContext ctx) {
     (void)status;
-    return lua_gettop(L) - (int)slot;
+    (void)ctx;
+    return lua_gettop(L) - 1;
 }
 
-// Index `slot` is free; the function and its arguments stand behind it. Where a
+// Index 1 is free; the function and its arguments stand behind it. Where a
 // runtime that closes runs clean-up, nothing can wait, and no scope is needed.
-static int call_inside(lua_State *L, neapL_block *block, int slot) {
-    if (block) {
-        neapL_block_handle_new(L, block, &timeout_type);
-        lua_replace(L, slot);
-        lua_toclose(L, slot);
-    }
-    int nargs = lua_gettop(L) - slot - 1;
-    lua_callk(L, nargs, LUA_MULTRET, slot, passed_k);
-    return passed_k(L, LUA_OK, slot);
+static int call_inside(lua_State *L, int64_t duration_ns, bool shields) {
+    neapL_block *block = neapL_block_hold(L, duration_ns, &timeout_type);
+    if (block && shields) neap_scope_shield(&block->deadline.scope, true);
+    lua_replace(L, 1);
+    if (block) lua_toclose(L, 1);
+    lua_callk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, passed_k);
+    return passed_k(L, LUA_OK, 0);
 }
 
 // neap.timeout(s, fn, ...) -> fn's results, or raises a Timeout
 // neap.timeout(s) -> Timeout, to be closed
 static int timeout(lua_State *L) {
     int64_t duration_ns = neapL_checkseconds(L, 1);
-    bool calls = lua_gettop(L) > 1;
-    if (calls) luaL_checktype(L, 2, LUA_TFUNCTION);
-    neapL_block *block = neapL_block_open(L, duration_ns);
-    if (calls) return call_inside(L, block, 1);
-    neapL_block_push(L, block, &timeout_type);
+    if (lua_gettop(L) > 1) {
+        luaL_checktype(L, 2, LUA_TFUNCTION);
+        return call_inside(L, duration_ns, false);
+    }
+    neapL_block_push(L, duration_ns, &timeout_type);
     return 1;
 }
 
 // neap.shield(fn, ...) -> fn's results: no cancel from outside reaches it
 static int shield(lua_State *L) {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    neapL_block *block = neapL_block_open(L, NEAP_NEVER_NS);
-    if (block) neap_scope_shield(&block->deadline.scope, true);
     lua_pushnil(L);
     lua_insert(L, 1);
-    return call_inside(L, block, 1);
+    return call_inside(L, NEAP_NEVER_NS, true);
 }
 
 // move_on_after catches the error: index 1 holds the number of its block's
@@ -71,8 +68,9 @@ enum { OPENING = 1, ERROR };
 
 static int moved_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_block *block = (neapL_block *)ctx; // NOLINT: as it was given
-    bool failed = neapL_block_called(L, status), own = false;
-    if (block->id == (uint64_t)lua_tointeger(L, OPENING)) {
+    bool open = block->id == (uint64_t)lua_tointeger(L, OPENING), own = false;
+    bool failed = neapL_block_called(L, open ? block : NULL, status);
+    if (open) {
         if (neapL_block_tidy(L, block)) {
             if (!failed) lua_copy(L, -1, ERROR);
             failed = true;

@@ -8,6 +8,7 @@
 // A guard (neap.timeout with a function, and its like) catches what was raised
 // inside and hands it on: its own handler keeps the traceback apart, because a
 // pcall further out may still catch the error; the task's takes it from there.
+// What was caught is forgotten by the next guard that only a cancel ends.
 #include "bindings/block.h"
 
 // What an error object that is told to a host says of itself, said where the
@@ -71,22 +72,48 @@ int neapL_traceback(lua_State *L) {
     return 1;
 }
 
+// The guard whose handler this is.
+static void note_raised(const neapL_task *task) {
+    neap_scope *scope = task->core.inner;
+    for (; scope != &task->scope; scope = scope->parent) {
+        if (scope->kind != NEAPL_SCOPE_BLOCK) continue;
+        neapL_block *block = neapL_block_of(scope);
+        if (!block->guards) continue;
+        block->raised = true;
+        return;
+    }
+}
+
 int neapL_guard_traceback(lua_State *L) {
     neap_runtime *rt = neapL_find(L);
     lua_settop(L, 1);
-    if (neapL_iserror(L, 1, &neapL_cancelled) || !rt->task) return 1;
+    bool cancelled = neapL_iserror(L, 1, &neapL_cancelled);
+    if (!rt->task || (cancelled && !is_from_guard(L))) return 1;
     neapL_task_push(L, rt->task);
-    keep(L, "guarded", "inner_traceback");
+    if (!cancelled) keep(L, "guarded", "inner_traceback");
+    if (!cancelled || neapL_getextra(L, 2, "guarded") != LUA_TNIL)
+        note_raised(rt->task);
     lua_settop(L, 1);
     return 1;
 }
 
-void neapL_forget_traceback(lua_State *L, int index) {
-    static const char *const names[] = {"raised", "traceback", "guarded",
-                                        "inner_traceback", NULL};
+static void forget(lua_State *L, int index, const char *const *names) {
     const neapL_future *future = lua_touserdata(L, index);
-    for (int i = 0; future->boxed && names[i]; i++) {
+    for (; future->boxed && *names; names++) {
         lua_pushnil(L);
-        neapL_setextra(L, index, names[i]);
+        neapL_setextra(L, index, *names);
     }
+}
+
+static const char *const kept[] = {"raised", "traceback", "guarded",
+                                   "inner_traceback", NULL};
+
+void neapL_forget_traceback(lua_State *L, int index) { forget(L, index, kept); }
+
+void neapL_forget_guarded(lua_State *L) {
+    const neap_runtime *rt = neapL_rt(L);
+    if (!rt->task) return;
+    neapL_task_push(L, rt->task);
+    forget(L, lua_gettop(L), kept + 2);
+    lua_pop(L, 1);
 }

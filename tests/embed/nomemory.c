@@ -47,6 +47,15 @@ static const char script[] =
     "local task = neap.spawn(a.recv, a)\n"
     "neap.gather(task, future, function() return queue:get() end)\n"
     "coroutine.wrap(function() neap.sleep(0) end)()\n"
+    "pcall(neap.timeout, 0.001, neap.move_on_after, 1, neap.sleep, 1)\n"
+    "local generator = coroutine.wrap(function()\n"
+    "    local t <close> = neap.timeout(1)\n"
+    "    local g <close> = neap.group()\n"
+    "    g:spawn(neap.sleep, 1)\n"
+    "    coroutine.yield()\n"
+    "end)\n"
+    "generator()\n"
+    "neap.group(function(g) g:spawn(pcall, error); g:spawn(neap.yield) end)\n"
     "error('done', 0)\n";
 
 static void note(neap_runtime *rt, int status, int count, void *ud) {

@@ -74,6 +74,7 @@ local function check_error(rec, name, e)
     if type(e) == "table" and e.name == "Deadlock" then
         -- Who owns raises it when what it owns has ended.
         local late = ("gather settle race map run complete"):find(name, 1, true)
+        late = late or world.grouped
         if not world.deadlocks[e] and not late then check_deadlock() end
         world.deadlocks[e] = true
     elseif type(e) == "table" and e.name == "Cancelled" then
@@ -99,7 +100,8 @@ local function wait(name, asleep, fn, ...)
     rec.asleep = asleep and name
     local results = table.pack(fn(...))
     returned = true
-    if doomed then  -- a wait that need not wait may where nothing else can
+    -- A wait that need not wait may where nothing else can.
+    if doomed and not rec.shielded then
         local _, e = pcall(neap.yield)
         expect(not neap.is_cancelled(e), "%s returned in cancelled task %d",
             name, rec.id)
@@ -565,6 +567,124 @@ local function check_queue(q)
     end
 end
 
+-- Scopes. Whose Cancelled is met where is not kept: asserts watch the tree.
+
+local function seconds()
+    if world.sockets then return any {0, math.huge} end
+    return any {0, 1 / 512, random(8) / 8, random(10), -1, math.huge}
+end
+
+local function enter()
+    world.records[neap.current()].may_be_cancelled = true
+    world.grouped = true  -- or a time-out: deadlocks are told late
+end
+
+local function keep(scope)
+    table.insert(world.scopes, scope)
+    if #world.scopes > 8 then table.remove(world.scopes, 1) end
+    return scope
+end
+
+-- Runs a function as it is, or protected.
+local function run(fn, ...)
+    if chance(50) then return attempt(fn, ...) end
+    fn(...)
+end
+
+function actions.timeout(depth)
+    enter()
+    if chance(40) then
+        run(neap.timeout, seconds(), block, depth + 1)
+    elseif chance(40) then
+        run(neap.move_on_after, seconds(), block, depth + 1)
+    else
+        run(function()
+            local t <close> = keep(neap.timeout(seconds()))
+            block(depth + 1)
+            if chance(30) then t:reschedule(seconds()) end
+            block(depth + 1)
+        end)
+    end
+end
+
+function actions.shield(depth)
+    if world.sockets then return end  -- what would end a recv?
+    local rec = world.records[neap.current()]
+    local shielded = rec.shielded
+    enter()
+    run(neap.shield, function()
+        rec.shielded = true
+        local _ <close> = setmetatable({}, {__close = function()
+            rec.shielded = shielded
+        end})
+        neap.timeout(random(8) / 8, block, depth + 1)  -- or who ends it?
+    end)
+end
+
+local function populate(g)
+    for _ = 1, random(0, 3) do
+        if #world.list > 40 then return end
+        local rec = new_record()
+        rec.run, rec.own_run = nil, {}  -- whose run the group is in now
+        rec.may_be_cancelled = true
+        local ok, task = pcall(g.spawn, g, body, rec)
+        if ok then
+            adopt(rec, task)
+        else
+            world.list[rec.id] = nil
+        end
+    end
+end
+
+function actions.group(depth)
+    enter()
+    local function inside(g)
+        keep(g)
+        populate(g)
+        block(depth + 1)
+        if chance(20) then g:cancel(any {"reason", false, {}, 7}) end
+        if chance(20) then block(depth + 1) end
+        if chance(20) then g:wait() end
+        return g, nil
+    end
+    if chance(50) then
+        run(neap.group, inside)
+    else
+        run(function()
+            local g <close> = neap.group()
+            inside(g)
+        end)
+    end
+end
+
+-- One that is another's, or open still, or over.
+function actions.scope()
+    local scope, way = any(world.scopes), random(5)
+    if not scope then return end
+    enter()
+    note("scope", way)
+    if way == 1 then
+        attempt(function() local _ <close> = scope end)
+    elseif scope.spawn and way < 4 then
+        populate(scope)
+    elseif scope.spawn then
+        attempt(way == 4 and scope.cancel or scope.wait, scope)
+    else
+        attempt(scope.reschedule, scope, seconds())
+    end
+    expect(tostring(scope):find "^<", "a scope in words")
+end
+
+function actions.left_open()
+    if chance(70) then return end
+    enter()
+    if chance(50) then
+        keep(neap.timeout(seconds()))
+    else
+        populate(keep(neap.group()))
+    end
+end
+
 -- Coroutines of the script's own.
 
 local function generator(depth)
@@ -573,6 +693,14 @@ local function generator(depth)
         if chance(20) then
             local var <close> = closing(depth)
             coroutine.yield(world, i)
+        elseif chance(40) then
+            if world.records[neap.current() or world] then enter() end
+            local scope <close> = keep(
+                chance(50) and neap.timeout(seconds()) or neap.group())
+            if scope.spawn then populate(scope) end
+            coroutine.yield(world, i)
+            if world.records[neap.current() or world] then enter() end
+            if chance(50) then act(depth + 1) end
         else
             coroutine.yield(world, i)
         end
@@ -606,7 +734,9 @@ function actions.close_coroutine()
     local status = coroutine.status(co)
     local ok = attempt(coroutine.close, co)
     if status == "suspended" or status == "dead" then
-        expect(ok and coroutine.status(co) == "dead", "close: %s", status)
+        -- A group that it has open may be the task's own.
+        expect(ok and coroutine.status(co) == "dead" or world.grouped,
+            "close: %s", status)
     else
         expect(not ok, "closed a %s coroutine", status)
     end
@@ -785,7 +915,7 @@ local function new_world(seed)
     world = {
         fuel = random(20, 400), sockets = chance(30), hash = 0, last = 0,
         records = {}, list = {}, futures = {}, calls = {}, queues = {},
-        coroutines = {}, pipes = {}, deadlocks = {},
+        coroutines = {}, pipes = {}, deadlocks = {}, scopes = {},
     }
 end
 
