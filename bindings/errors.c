@@ -91,7 +91,7 @@ enum { FIELDS = 3 }; // a message, and what a class adds
 
 void neapL_pusherror(lua_State *L, const neapL_class *class,
                      const char *message) {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    luaL_checkstack(L, FIELDS, NULL);
     lua_createtable(L, 0, message ? FIELDS : 1);
     if (message) {
         lua_pushstring(L, message);

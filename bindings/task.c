@@ -174,7 +174,6 @@ static void keep_deep(lua_State *L, neapL_task *task) {
 }
 
 void neapL_task_push(lua_State *L, neapL_task *task) {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
     if (task->future.closing || task->future.deep) push_anchored(L, task);
     else {
         push_from(L, task, SELF);

@@ -38,8 +38,8 @@ function work.cancel()
     for i = 1, count do tasks[i] = neap.spawn(sleep_long) end
     neap.yield()
     local since = started()
-    for _, task in ipairs(tasks) do task:cancel() end
-    for _, task in ipairs(tasks) do pcall(task.await, task) end
+    for i = 1, count do tasks[i]:cancel() end
+    for i = 1, count do pcall(neap.await, tasks[i]) end
     return since, count
 end
 
