@@ -82,12 +82,12 @@ static int net_listen(lua_State *L) {
     neapL_address address;
     neapL_settings settings;
     neapL_checksettings(L, &settings);
-    int failed = neapL_checkaddress(L, &address);
+    int failed = neapL_checkaddress(L, 1, &address);
     if (failed) return failed;
     neapL_socket *sock = neapL_socket_new(L);
     int rc = open_listener(&address, &settings);
     if (rc >= 0) rc = neapL_socket_open(sock, neapL_rt(L), rc, NEAP_FD_PACKET);
-    if (rc < 0) return neapL_fail(L, rc, neapL_pushtarget(L));
+    if (rc < 0) return neapL_fail(L, rc, neapL_pushtarget(L, 1));
     sock->listening = true;
     remember_path(sock, &address);
     return 1;

@@ -47,7 +47,7 @@ return {
         "if (rc < 0) neapL_socket_close(L, SOCKET);",
         ""},
     {"N25", "bindings/listen.c", "spec.listen",
-        "if (rc < 0) return neapL_fail(L, rc, neapL_pushtarget(L));",
+        "if (rc < 0) return neapL_fail(L, rc, neapL_pushtarget(L, 1));",
         'if (rc < 0) return neapL_fail(L, rc, "listen");'},
     {"N31", "bindings/socket.c", "spec.unix",
         "rc == 0 && about.st_ino == sock->inode && about.st_dev"
