@@ -16,8 +16,6 @@
 #include "bindings/neapL.h"
 
 enum {
-    HOST = 1, // index of the host, or of the path
-    PORT = 2,
     HOST_MAX = 255,  // bytes of a name, as DNS has it
     PORT_MAX = 65535 // 16 bits
 };
@@ -34,9 +32,9 @@ void neapL_clearaddress(neapL_address *address) {
 
 // ---- reading
 
-bool neapL_is_unix(lua_State *L) {
-    const char *host = lua_tostring(L, HOST);
-    return host && strncmp(host, unix_prefix, PREFIX_SIZE) == 0;
+bool neapL_is_unix(lua_State *L, int host) {
+    const char *name = lua_tostring(L, host);
+    return name && strncmp(name, unix_prefix, PREFIX_SIZE) == 0;
 }
 
 // "unix:/path"; a name that begins with @ is abstract: a zero byte stands
@@ -100,12 +98,12 @@ static bool read_host(const char *host, int nth, neapL_address *address) {
 }
 
 // The port is in range: neapL_checkaddress saw to it.
-bool neapL_getaddress(lua_State *L, int nth, neapL_address *address) {
-    const char *host = lua_tostring(L, HOST);
-    if (nth > (strcmp(host, "localhost") == 0)) return false;
-    if (neapL_is_unix(L)) return read_path(host + PREFIX_SIZE, address);
-    if (!read_host(host, nth, address)) return false;
-    in_port_t port = htons((uint16_t)lua_tointeger(L, PORT));
+bool neapL_getaddress(lua_State *L, int host, int nth, neapL_address *address) {
+    const char *name = lua_tostring(L, host);
+    if (nth > (strcmp(name, "localhost") == 0)) return false;
+    if (neapL_is_unix(L, host)) return read_path(name + PREFIX_SIZE, address);
+    if (!read_host(name, nth, address)) return false;
+    in_port_t port = htons((uint16_t)lua_tointeger(L, host + 1));
     if (address->any.sa_family == AF_INET) address->v4.sin_port = port;
     else address->v6.sin6_port = port;
     return true;
@@ -115,47 +113,47 @@ bool neapL_getaddress(lua_State *L, int nth, neapL_address *address) {
 
 // What no host or port can be raises; what might be one tomorrow (a name, a
 // path for a kernel with longer ones) is a failure and no misuse.
-static void check_host(lua_State *L) {
+static void check_host(lua_State *L, int host) {
     size_t length;
-    const char *host = luaL_checklstring(L, HOST, &length);
-    luaL_argcheck(L, strlen(host) == length, HOST, "host has a zero byte");
-    bool local = neapL_is_unix(L);
-    luaL_argcheck(L, !local || length > PREFIX_SIZE, HOST, "path is empty");
+    const char *name = luaL_checklstring(L, host, &length);
+    luaL_argcheck(L, strlen(name) == length, host, "host has a zero byte");
+    bool local = neapL_is_unix(L, host);
+    luaL_argcheck(L, !local || length > PREFIX_SIZE, host, "path is empty");
     if (local) return;
-    luaL_argcheck(L, length <= HOST_MAX, HOST, "host is longer than 255 bytes");
-    lua_Integer port = luaL_checkinteger(L, PORT);
-    luaL_argcheck(L, 0 <= port && port <= PORT_MAX, PORT,
+    luaL_argcheck(L, length <= HOST_MAX, host, "host is longer than 255 bytes");
+    lua_Integer port = luaL_checkinteger(L, host + 1);
+    luaL_argcheck(L, 0 <= port && port <= PORT_MAX, host + 1,
                   "port is not from 0 to 65535");
 }
 
-static int fail_path(lua_State *L) {
+static int fail_path(lua_State *L, int host) {
     lua_pushfstring(L, "%s: path is longer than %d bytes",
-                    lua_tostring(L, HOST),
+                    lua_tostring(L, host),
                     (int)sizeof((struct sockaddr_un *)0)->sun_path - 1);
     return neapL_fail_code(L, lua_tostring(L, -1), "ENAMETOOLONG");
 }
 
-static int fail_name(lua_State *L) {
+static int fail_name(lua_State *L, int host) {
     lua_pushfstring(L,
                     "%s: names are not resolved yet, only literal addresses, "
                     "'localhost' and 'unix:' paths are known",
-                    lua_tostring(L, HOST));
+                    lua_tostring(L, host));
     return neapL_fail_code(L, lua_tostring(L, -1), "EAI_NONAME");
 }
 
-int neapL_checkaddress(lua_State *L, neapL_address *address) {
-    check_host(L);
-    if (neapL_getaddress(L, 0, address)) return 0;
-    return neapL_is_unix(L) ? fail_path(L) : fail_name(L);
+int neapL_checkaddress(lua_State *L, int host, neapL_address *address) {
+    check_host(L, host);
+    if (neapL_getaddress(L, host, 0, address)) return 0;
+    return neapL_is_unix(L, host) ? fail_path(L, host) : fail_name(L, host);
 }
 
-const char *neapL_pushtarget(lua_State *L) {
-    const char *host = lua_tostring(L, HOST);
-    if (neapL_is_unix(L)) return lua_pushstring(L, host);
-    const char *form = strchr(host, ':') ? "[%s]:%d" : "%s:%d";
-    int port = (int)lua_tointeger(L, PORT);
-    if (!*host) host = "*";
-    return lua_pushfstring(L, form, host, port);
+const char *neapL_pushtarget(lua_State *L, int host) {
+    const char *name = lua_tostring(L, host);
+    if (neapL_is_unix(L, host)) return lua_pushstring(L, name);
+    const char *form = strchr(name, ':') ? "[%s]:%d" : "%s:%d";
+    int port = (int)lua_tointeger(L, host + 1);
+    if (!*name) name = "*";
+    return lua_pushfstring(L, form, name, port);
 }
 
 // ---- writing

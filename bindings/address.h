@@ -26,20 +26,22 @@ typedef struct neapL_address {
 // Makes it ready for the kernel to write into: all of the room counts.
 void neapL_clearaddress(neapL_address *address);
 
-// The host at index 1, and but for a path the port at index 2. Misuse raises.
-// 0, or the count of results that say what is wrong: nil, message, code.
-int neapL_checkaddress(lua_State *L, neapL_address *address);
+// In all of these the host stands at index `host`, and but for a path the port
+// behind it.
+
+// Misuse raises. 0, or the count of results that say what is wrong: nil,
+// message, code.
+int neapL_checkaddress(lua_State *L, int host, neapL_address *address);
 
 // What was checked before, once more. False: the host has no `nth` address.
 // "localhost" has two, everything else one.
-bool neapL_getaddress(lua_State *L, int nth, neapL_address *address);
+bool neapL_getaddress(lua_State *L, int host, int nth, neapL_address *address);
 
-// Whether the host at index 1 is "unix:", so that no port follows.
-bool neapL_is_unix(lua_State *L);
+// Whether the host is "unix:", so that no port follows.
+bool neapL_is_unix(lua_State *L, int host);
 
-// "127.0.0.1:80", "[::1]:80", "unix:/path": as given at index 1 and 2.
-// [-0, +1, m]
-const char *neapL_pushtarget(lua_State *L);
+// "127.0.0.1:80", "[::1]:80", "unix:/path": as given. [-0, +1, m]
+const char *neapL_pushtarget(lua_State *L, int host);
 
 // host, port; or a path; or nil where there is no name. How many.
 int neapL_pushaddress(lua_State *L, const neapL_address *address);

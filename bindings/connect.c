@@ -70,7 +70,7 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_task *task = neapL_waiting(L, NEAPL_CONNECT);
     neapL_address address;
     int rc = -EADDRNOTAVAIL;
-    for (; neapL_getaddress(L, (int)ctx, &address); ctx++) {
+    for (; neapL_getaddress(L, HOST, (int)ctx, &address); ctx++) {
         rc = attempt(L, sock, &address);
         bool full = rc == -EAGAIN && address.any.sa_family == AF_UNIX;
         if (rc == 0) return 1;
@@ -79,7 +79,7 @@ static int connect_k(lua_State *L, int status, lua_KContext ctx) {
         else continue;
         return neapL_suspend(L, ctx, connect_k);
     }
-    return neapL_fail(L, rc, neapL_pushtarget(L));
+    return neapL_fail(L, rc, neapL_pushtarget(L, HOST));
 }
 
 // neap.connect(host, port [, options]) -> Socket | nil, message, code
@@ -87,7 +87,7 @@ static int net_connect(lua_State *L) {
     neapL_address address;
     neapL_settings settings;
     neapL_checksettings(L, &settings);
-    int failed = neapL_checkaddress(L, &address);
+    int failed = neapL_checkaddress(L, HOST, &address);
     if (failed) return failed;
     const char *host = lua_tostring(L, HOST);
     luaL_argcheck(L, *host && strcmp(host, "*") != 0, HOST,

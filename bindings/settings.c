@@ -33,7 +33,7 @@ static void check_backlog(lua_State *L, int index, int *backlog) {
 }
 
 void neapL_checksettings(lua_State *L, neapL_settings *settings) {
-    int index = neapL_is_unix(L) && !lua_isnoneornil(L, 2) ? 2 : 3;
+    int index = neapL_is_unix(L, 1) && !lua_isnoneornil(L, 2) ? 2 : 3;
     *settings = (neapL_settings){true, false, BACKLOG};
     if (lua_isnoneornil(L, index)) return;
     luaL_checktype(L, index, LUA_TTABLE);

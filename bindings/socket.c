@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Socket: its life, its names and its options (see socket.h). What may wait is
-// in transfer.c; where Sockets come from, in listen.c.
+// in transfer.c and udp.c; where Sockets come from, in listen.c.
 //
 // Every method of a closed Socket gives nil, "socket is closed", "closed".
 // Closing deregisters first and then closes, so that no event of the old file
@@ -106,6 +106,7 @@ static int socket_shutdown(lua_State *L) {
     neapL_socket *sock = check_socket(L);
     int how = luaL_checkoption(L, 2, "both", directions); // SHUT_RD is 0 ...
     if (!neapL_is_open(sock)) return neapL_fail_closed(L);
+    if (neapL_is_datagram(sock)) return neapL_fail(L, -EOPNOTSUPP, "shutdown");
     int rc = neap_sys_shutdown(sock->fd.number, how);
     if (rc < 0) return neapL_fail(L, rc, "shutdown");
     if (how != SHUT_RD) {
@@ -254,5 +255,6 @@ void neapL_open_socket(lua_State *L, neap_runtime *rt) {
     luaL_getmetatable(L, neapL_socket_type.name);
     lua_getfield(L, -1, "__index");
     neapL_add_transfers(L, rt);
+    neapL_add_datagrams(L, rt);
     lua_pop(L, 2);
 }

@@ -10,8 +10,9 @@
 // dangle as a pointer could. A second recv is an error; a second send waits in
 // a line of its own until the first is whole, and is then made the sender.
 //
-// Invariant: fd.number is -1 before it is opened and once it is closed; tasks
-// stand in `senders` only while user[NEAP_OUT] is the id of another.
+// Invariant: fd.number is -1 before it is opened and once it is closed; on a
+// stream, tasks stand in `senders` only while user[NEAP_OUT] is the id of
+// another.
 #ifndef NEAP_BINDINGS_SOCKET_H
 #define NEAP_BINDINGS_SOCKET_H
 
@@ -27,13 +28,19 @@ typedef struct neapL_socket {
     bool listening;         // all that it can do is accept
     bool blocking;          // adopted: accept could block, so it looks first
     bool mute;              // shut for sending
-    uint32_t acceptors;     // tasks that wait in accept, or were just woken
-    neap_list senders;      // tasks whose send has not begun yet
+    uint8_t family;         // of a datagram Socket's addresses; 0: a stream
+    uint32_t takers;        // tasks that wait in accept or for a datagram, or
+                            // were just woken
+    neap_list senders;      // tasks whose send has not begun yet, or whose
+                            // datagram has no room
     dev_t device;           // of the path to be removed at close
     ino_t inode;            // of it; 0: there is none
 } neapL_socket;
 
 extern const neapL_type neapL_socket_type;
+
+struct neapL_address;
+struct neapL_settings;
 
 // A Socket that is closed as yet. [-0, +1, m]
 neapL_socket *neapL_socket_new(lua_State *L);
@@ -55,13 +62,48 @@ static inline bool neapL_is_open(const neapL_socket *sock) {
     return sock->fd.number >= 0;
 }
 
+static inline bool neapL_is_datagram(const neapL_socket *sock) {
+    return sock->family != 0;
+}
+
+// ---- binding (listen.c)
+
+// A descriptor of that type (SOCK_STREAM, SOCK_DGRAM) with that name, or
+// -errno. A path that nobody has any more is taken over.
+int neapL_bound(const struct neapL_address *address, int type,
+                const struct neapL_settings *set);
+
+// The path is the Socket's to remove at close.
+void neapL_remember_path(neapL_socket *sock,
+                         const struct neapL_address *address);
+
 // ---- waiting (transfer.c)
 
 // Begins the task's wait for a direction; a cancelled one ends at once.
 void neapL_socket_wait(neapL_socket *sock, neap_dir dir, neapL_task *task);
 
+// The same for those who take in turns, and are counted as takers until they
+// run again.
+void neapL_socket_queue(lua_State *L, neapL_socket *sock, neapL_doing doing);
+
 // In a continuation: neapL_woken will raise, so let go of what you hold.
 bool neapL_is_raising(lua_State *L, int status);
+
+// After taking: the next in line may try, if there is something to try for.
+void neapL_socket_pass(neapL_socket *sock);
+
+// What all reads of a runtime go through, NEAPL_SCRATCH_SIZE bytes. Raises
+// where there is no memory.
+char *neapL_scratch(lua_State *L);
+
+// recv([max]) and send(data) of a datagram Socket (udp.c).
+int neapL_recv_datagram(lua_State *L);
+int neapL_send_datagram(lua_State *L);
+
+// Adds the methods of datagram Sockets alone to the table on top, and udp to
+// the module table on top (udp.c).
+void neapL_add_datagrams(lua_State *L, neap_runtime *rt);
+void neapL_add_udp(lua_State *L, neap_runtime *rt);
 
 // Adds accept, recv and send to the table of methods on top.
 void neapL_add_transfers(lua_State *L, neap_runtime *rt);

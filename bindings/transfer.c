@@ -37,6 +37,12 @@ void neapL_socket_wait(neapL_socket *sock, neap_dir dir, neapL_task *task) {
     (void)rc;
 }
 
+void neapL_socket_queue(lua_State *L, neapL_socket *sock, neapL_doing doing) {
+    neapL_task *task = neapL_waiting(L, doing);
+    sock->takers++;
+    neapL_socket_wait(sock, NEAP_IN, task);
+}
+
 bool neapL_is_raising(lua_State *L, int status) {
     const neapL_task *task = neapL_current(L);
     if (status != LUA_YIELD || !task) return false;
@@ -66,8 +72,8 @@ static void check_reader(lua_State *L, neapL_socket *sock) {
     }
 }
 
-// What all reads of a runtime go through, made at the first of them.
-static char *scratch(lua_State *L) {
+// Made at the first read.
+char *neapL_scratch(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     if (!rt->scratch) {
         rt->scratch = neap_alloc_new(&rt->alloc, NEAPL_SCRATCH_SIZE);
@@ -85,7 +91,7 @@ static int recv_k(lua_State *L, int status, lua_KContext max) {
     if (!neapL_is_open(sock)) return neapL_fail_closed(L);
     if (sock->user[NEAP_IN]) check_reader(L, sock);
     if (max == 0) return lua_pushliteral(L, ""), 1;
-    char *bytes = scratch(L);
+    char *bytes = neapL_scratch(L);
     ssize_t n = -EAGAIN;
     if (sock->fd.latch[NEAP_IN])
         n = neap_fd_recv(&sock->fd, bytes, (size_t)max);
@@ -108,6 +114,7 @@ static int socket_recv(lua_State *L) {
     lua_Integer max = luaL_optinteger(L, 2, NEAPL_SCRATCH_SIZE);
     luaL_argcheck(L, max >= 0, 2, "negative count of bytes");
     if (sock->listening) return neapL_fail(L, -ENOTCONN, "recv");
+    if (neapL_is_datagram(sock)) return neapL_recv_datagram(L);
     lua_settop(L, SOCKET);
     if (max > NEAPL_SCRATCH_SIZE) max = NEAPL_SCRATCH_SIZE;
     return neapL_begin(L, (lua_KContext)max, recv_k);
@@ -194,6 +201,7 @@ static int socket_send(lua_State *L) {
     const neapL_socket *sock = check_socket(L);
     luaL_checkstring(L, DATA);
     if (sock->listening) return neapL_fail(L, -ENOTCONN, "send");
+    if (neapL_is_datagram(sock)) return neapL_send_datagram(L);
     lua_settop(L, DATA);
     return neapL_begin(L, 0, send_k);
 }
@@ -216,10 +224,10 @@ static int take(neapL_socket *listener, neapL_address *peer) {
     return number;
 }
 
-// The next in line may try, if there is something to try for: woken in vain it
-// would lose its place. The kernel is asked only while somebody waits.
-static void pass_on(neapL_socket *listener) {
-    neap_fd *fd = &listener->fd;
+// Woken in vain, the next in line would lose its place. The kernel is asked
+// only while somebody waits.
+void neapL_socket_pass(neapL_socket *sock) {
+    neap_fd *fd = &sock->fd;
     bool waited = !neap_list_empty(&fd->line[NEAP_IN]);
     if (waited && fd->latch[NEAP_IN] && !neap_sys_ready(fd->number, false))
         fd->latch[NEAP_IN] = false;
@@ -233,21 +241,18 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_socket *listener = lua_touserdata(L, SOCKET);
     neapL_address peer;
     int number = -EAGAIN;
-    if (ctx == WAITED) listener->acceptors--;
+    if (ctx == WAITED) listener->takers--;
     neapL_woken(L, status);
     if (!neapL_is_open(listener)) return neapL_fail_closed(L);
-    if (ctx == WAITED || listener->acceptors == 0)
-        number = take(listener, &peer);
+    if (ctx == WAITED || listener->takers == 0) number = take(listener, &peer);
     if (number == -EAGAIN) {
-        neapL_task *task = neapL_waiting(L, NEAPL_ACCEPT);
-        listener->acceptors++;
-        neapL_socket_wait(listener, NEAP_IN, task);
+        neapL_socket_queue(L, listener, NEAPL_ACCEPT);
         return neapL_suspend(L, WAITED, accept_k);
     }
     if (number >= 0)
         number = neapL_socket_open(lua_touserdata(L, PEER), neapL_rt(L), number,
                                    NEAP_FD_STREAM);
-    pass_on(listener);
+    neapL_socket_pass(listener);
     if (number < 0) return neapL_fail(L, number, "accept");
     return 1 + neapL_pushaddress(L, &peer);
 }

@@ -145,6 +145,16 @@ ssize_t neap_fd_send(neap_fd *fd, const void *bytes, size_t size) {
     return learn(fd, NEAP_OUT, neap_sys_send(fd->number, bytes, size), size);
 }
 
+ssize_t neap_fd_recvmsg(neap_fd *fd, struct msghdr *message) {
+    assert(fd->kind == NEAP_FD_PACKET);
+    return learn(fd, NEAP_IN, neap_sys_recvmsg(fd->number, message), 0);
+}
+
+ssize_t neap_fd_sendmsg(neap_fd *fd, const struct msghdr *message) {
+    assert(fd->kind == NEAP_FD_PACKET);
+    return learn(fd, NEAP_OUT, neap_sys_sendmsg(fd->number, message), 0);
+}
+
 int neap_fd_accept(neap_fd *fd, void *address, unsigned *size) {
     assert(fd->kind == NEAP_FD_PACKET);
     int number = neap_sys_accept(fd->number, address, size);

@@ -23,6 +23,7 @@
 
 #include "core/list.h"
 
+struct msghdr;
 struct neap_loop;
 struct neap_task;
 
@@ -77,6 +78,10 @@ void neap_fd_pass(neap_fd *fd, neap_dir dir);
 // (-EAGAIN: would block).
 ssize_t neap_fd_recv(neap_fd *fd, void *bytes, size_t size);
 ssize_t neap_fd_send(neap_fd *fd, const void *bytes, size_t size);
+
+// The same for one datagram, whole; of an empty one, 0 says nothing else.
+ssize_t neap_fd_recvmsg(neap_fd *fd, struct msghdr *message);
+ssize_t neap_fd_sendmsg(neap_fd *fd, const struct msghdr *message);
 
 // A new descriptor, or -errno; its peer's address goes to `address`.
 int neap_fd_accept(neap_fd *fd, void *address, unsigned *size);

@@ -322,7 +322,7 @@ function Barrier:wait() end
 
 -- Socket --------------------------------------------------------------------
 
----A stream of bytes, or a listener. May be a `<close>` variable.
+---A stream of bytes, a listener, or one for datagrams. May be a `<close>` variable.
 ---@class neap.Socket
 local Socket = {}
 
@@ -338,6 +338,34 @@ function Socket:accept() end
 ---@return string? message
 ---@return string? code
 function Socket:recv(max) end
+
+---The next datagram (waits), its sender's host and port, or path; and true if it
+---was longer than `max`. Of a path, true comes third.
+---@param max? integer  at most so many bytes; default and most: 65536
+---@return string? data
+---@return string? host  or the message of a failure
+---@return integer|string|true|nil port  or the code of a failure
+---@return true? truncated
+function Socket:recv_from(max) end
+
+---Sends one datagram (waits while there is no room).
+---@param data string
+---@param host string  an address, "localhost", or "unix:/path"
+---@param port integer
+---@return true? done
+---@return string? message
+---@return string? code
+---@overload fun(self: neap.Socket, data: string, path: string): true?, string?, string?
+function Socket:send_to(data, host, port) end
+
+---Of datagrams: whom `send` sends to, and `recv` receives from.
+---@param host string  an address, "localhost", or "unix:/path"
+---@param port integer
+---@return true? done
+---@return string? message
+---@return string? code
+---@overload fun(self: neap.Socket, path: string): true?, string?, string?
+function Socket:connect(host, port) end
 
 ---Sends all of it (waits).
 ---@param data string
@@ -714,6 +742,16 @@ function neap.listen(host, port, options) end
 ---@return string? code
 ---@overload fun(path: string, options?: neap.ConnectOptions): neap.Socket?, string?, string?
 function neap.connect(host, port, options) end
+
+---A Socket for datagrams.
+---@param host? string  an address, "localhost", "*" (default), or "unix:/path"
+---@param port? integer  0 (default): the system chooses
+---@param options? neap.ListenOptions
+---@return neap.Socket? socket
+---@return string? message
+---@return string? code
+---@overload fun(path: string, options?: neap.ListenOptions): neap.Socket?, string?, string?
+function neap.udp(host, port, options) end
 
 ---Two Sockets that are connected to each other.
 ---@return neap.Socket? one

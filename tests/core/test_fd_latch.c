@@ -112,6 +112,47 @@ static void a_short_datagram_does_not(void **state) {
     close_pair(&p);
 }
 
+static void datagrams_keep_it_until_none_is_left(void **state) {
+    pair p; // N30, N34
+    char room[8];
+    struct iovec bytes = {room, sizeof room};
+    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+    int ends[2];
+    stage *on = *state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+    neap_fd_open(&p.fd, &on->loop, ends[0], NEAP_FD_PACKET);
+    p.peer = ends[1];
+    assert_int_equal(send(p.peer, "", 0, 0), 0);
+    peer_sends(&p, "abc");
+    neap_fd_event(&p.fd, NEAP_EVENT_IN); // one edge for both
+    assert_int_equal(neap_fd_recvmsg(&p.fd, &message), 0);
+    assert_true(p.fd.latch[NEAP_IN]);
+    assert_int_equal(neap_fd_recvmsg(&p.fd, &message), 3);
+    assert_true(p.fd.latch[NEAP_IN]);
+    assert_int_equal(neap_fd_recvmsg(&p.fd, &message), -EAGAIN);
+    assert_false(p.fd.latch[NEAP_IN]);
+    close_pair(&p);
+}
+
+static void what_is_full_for_datagrams_lowers_it(void **state) {
+    pair p; // N12
+    char room[8] = "x";
+    struct iovec bytes = {room, 1};
+    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+    int ends[2], rc;
+    stage *on = *state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+    neap_fd_open(&p.fd, &on->loop, ends[0], NEAP_FD_PACKET);
+    p.peer = ends[1];
+    do {
+        assert_true(p.fd.latch[NEAP_OUT]);
+        rc = (int)neap_fd_sendmsg(&p.fd, &message);
+    } while (rc == 1);
+    assert_int_equal(rc, -EAGAIN);
+    assert_false(p.fd.latch[NEAP_OUT]);
+    close_pair(&p);
+}
+
 // Data and end of stream shared an edge: there will be no other.
 static void after_a_hang_up_a_short_transfer_keeps_the_latch(void **state) {
     pair p; // N9
@@ -271,6 +312,8 @@ int main(void) {
         ON_FAKES(a_full_transfer_keeps_the_latch),
         ON_FAKES(a_short_transfer_of_a_stream_lowers_it),
         ON_FAKES(a_short_datagram_does_not),
+        ON_FAKES(datagrams_keep_it_until_none_is_left),
+        ON_FAKES(what_is_full_for_datagrams_lowers_it),
         ON_FAKES(after_a_hang_up_a_short_transfer_keeps_the_latch),
         ON_FAKES(the_end_of_a_stream_keeps_the_latch),
         ON_FAKES(an_error_keeps_the_latch),

@@ -47,6 +47,16 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags) {
     return syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0);
 }
 
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
+    if (interrupted()) return -1;
+    return syscall(SYS_recvmsg, fd, message, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    if (interrupted()) return -1;
+    return syscall(SYS_sendmsg, fd, message, flags);
+}
+
 int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     if (interrupted()) return -1;
     return (int)syscall(SYS_accept4, fd, address, size, flags);
@@ -182,6 +192,49 @@ static void what_is_no_descriptor_is_an_error(void **state) {
     assert_int_equal(neap_sys_close(INT32_MAX), -EBADF);
     assert_int_equal(neap_sys_getopt(-1, SOL_SOCKET, SO_ERROR, &value), -EBADF);
     assert_int_equal(neap_sys_setopt(-1, SOL_SOCKET, SO_KEEPALIVE, 1), -EBADF);
+}
+
+// ---- datagrams
+
+static struct msghdr message_of(struct iovec *bytes) {
+    return (struct msghdr){.msg_iov = bytes, .msg_iovlen = 1};
+}
+
+static void datagrams_go_through_whole_or_say_so(void **state) {
+    (void)state; // N28, N30, I2
+    int pair[2];
+    char text[] = "abc", room[2];
+    struct iovec from = {text, 3}, into = {room, 2};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+    struct msghdr out = message_of(&from), in = message_of(&into);
+    assert_int_equal(neap_sys_recvmsg(pair[1], &in), -EAGAIN);
+    signals_left = 3;
+    assert_int_equal(neap_sys_sendmsg(pair[0], &out), 3);
+    from.iov_len = 0;
+    assert_int_equal(neap_sys_sendmsg(pair[0], &out), 0);
+    signals_left = 3;
+    assert_int_equal(neap_sys_recvmsg(pair[1], &in), 2);
+    assert_true(in.msg_flags & MSG_TRUNC);
+    assert_memory_equal(room, "ab", 2);
+    assert_int_equal(neap_sys_recvmsg(pair[1], &in), 0);
+    assert_false(in.msg_flags & MSG_TRUNC);
+    assert_int_equal(signals_left, 0);
+    close_pair(pair);
+}
+
+static void a_datagram_without_a_taker_is_an_error(void **state) {
+    (void)state; // N8, N11
+    int pair[2];
+    char text[] = "abc";
+    struct iovec bytes = {text, 3};
+    struct msghdr message = message_of(&bytes);
+    assert_int_equal(neap_sys_sendmsg(-1, &message), -EBADF);
+    assert_int_equal(neap_sys_recvmsg(-1, &message), -EBADF);
+    signal(SIGPIPE, SIG_DFL);
+    open_pair(pair);
+    neap_sys_shutdown(pair[0], SHUT_WR);
+    assert_int_equal(neap_sys_sendmsg(pair[0], &message), -EPIPE);
+    close_pair(pair);
 }
 
 // ---- new descriptors
@@ -359,6 +412,8 @@ int main(void) {
         cmocka_unit_test(a_broken_pipe_is_a_value),
         cmocka_unit_test(signals_do_not_end_a_transfer),
         cmocka_unit_test(what_is_no_descriptor_is_an_error),
+        cmocka_unit_test(datagrams_go_through_whole_or_say_so),
+        cmocka_unit_test(a_datagram_without_a_taker_is_an_error),
         cmocka_unit_test(new_descriptors_neither_block_nor_are_inherited),
         cmocka_unit_test(without_room_for_descriptors_there_are_none),
         cmocka_unit_test(whether_a_read_may_block_can_be_asked),

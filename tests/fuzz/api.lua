@@ -878,6 +878,52 @@ function actions.watch()
     end)
 end
 
+-- Datagrams: each comes once, as it was sent, or cut off as is told.
+
+function actions.datagrams()
+    if not world.sockets or #world.posts > 3 then return end
+    local name = "unix:@fuzz" .. random(1 << 40)
+    local to, from = neap.udp(name), neap.udp(name .. ".from")
+    if chance(50) then assert(from:connect(name)) end
+    table.insert(world.posts,
+        {to = to, from = from, name = name, sent = {}, count = 0})
+end
+
+function actions.post()
+    local post = any(world.posts)
+    if not post then return end
+    post.count = post.count + 1
+    local number, size = post.count, any {0, 1, 100, 5000}
+    local data = ("%d "):format(number) .. ("x"):rep(size)
+    post.sent[number] = data
+    if post.from:peername() and chance(50) then
+        wait("post", false, post.from.send, post.from, data)
+    else
+        wait("post", false, post.from.send_to, post.from, data, post.name)
+    end
+end
+
+function actions.fetch()
+    local post = any(world.posts)
+    if not post then return end
+    local max = any {nil, 20, 65536}
+    local data, path, cut = wait("fetch", false, post.to.recv_from, post.to,
+        max)
+    if not data then return end
+    local number = tonumber(data:match "^%d+")
+    local sent = post.sent[number]
+    expect(sent, "datagram %s came twice, or was never sent", number)
+    expect("unix:" .. path == post.name .. ".from", "from %s", path)
+    expect(data == sent:sub(1, max or -1), "datagram %d is another", number)
+    expect((cut or false) == (#sent > #data), "datagram %d: cut?", number)
+    post.sent[number] = nil
+end
+
+function actions.shut_post()
+    local post = any(world.posts)
+    if post and chance(10) then any {post.to, post.from}:close() end
+end
+
 local function check_pipe(pipe)
     pipe.from:close()
     pipe.to:close()
@@ -915,7 +961,7 @@ local function new_world(seed)
     world = {
         fuel = random(20, 400), sockets = chance(30), hash = 0, last = 0,
         records = {}, list = {}, futures = {}, calls = {}, queues = {},
-        coroutines = {}, pipes = {}, deadlocks = {}, scopes = {},
+        coroutines = {}, pipes = {}, posts = {}, deadlocks = {}, scopes = {},
     }
 end
 
@@ -928,6 +974,7 @@ local function main()
         actions.queue()
         actions.future()
         actions.pair()
+        actions.datagrams()
     end
     for _ = 1, random(6) do spawn() end
     if world.sockets then
@@ -968,6 +1015,10 @@ local function check_world()
     end
     for _, q in ipairs(world.queues) do check_queue(q) end
     for _, pipe in ipairs(world.pipes) do check_pipe(pipe) end
+    for _, post in ipairs(world.posts) do
+        post.to:close()
+        post.from:close()
+    end
 end
 
 local function program(seed)

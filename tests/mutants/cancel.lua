@@ -38,7 +38,7 @@ return {
         "if (neapL_is_raising(L, status)) neapL_socket_close(L, SOCKET);",
         ""},
     {"C16", "bindings/transfer.c", "spec.listen",
-        "if (ctx == WAITED) listener->acceptors--;",
+        "if (ctx == WAITED) listener->takers--;",
         ""},
     {"C17", "core/scope.c", "spec.socket",
         "if (cause && waits && task->state == NEAP_TASK_WAITING)",

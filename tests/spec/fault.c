@@ -76,4 +76,14 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags) {
     return REAL(send)(fd, bytes, size, flags);
 }
 
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
+    if (fails("recvmsg")) return -1;
+    return REAL(recvmsg)(fd, message, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    if (fails("sendmsg")) return -1;
+    return REAL(sendmsg)(fd, message, flags);
+}
+
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -329,10 +329,13 @@ describe("connect:", function()
     assert.equal("mine", reader:await())
   end)
 
-  test("there is no second connect on a Socket", function() -- N24
+  test("a second connect on a Socket fails", function() -- N24
     local a, b, _ <close> = sockets.connection()
-    assert.is_nil(a.connect)
-    assert.is_nil(b.connect)
+    for _, sock in ipairs {a, b} do
+      assert.same({n = 3, nil,
+        "connect: Transport endpoint is already connected", "EISCONN"},
+        table.pack(sock:connect(a:peername())))
+    end
   end)
 
   test("names are for later", function()

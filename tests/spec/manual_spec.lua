@@ -278,6 +278,10 @@ local calls = {
   ["socket:accept"] = function(its) its.listener:accept() end,
   ["socket:recv"] = function(its) its.socket:recv() end,
   ["socket:send"] = function(its) its.socket:send "x" end,
+  ["socket:recv_from"] = function(its) its.udp:recv_from() end,
+  ["socket:send_to"] = function(its)
+    its.udp:send_to("x", its.udp:sockname())
+  end,
   ["loop:run_until_complete"] = function(its)
     neap.loop():run_until_complete(its.ended)
   end,
@@ -297,7 +301,9 @@ local function ready_things()
     socket = a,
     peer = b,
     listener = assert(neap.listen("127.0.0.1", 0)),
+    udp = assert(neap.udp("127.0.0.1", 0)),
   }
+  its.udp:send_to("datagram", its.udp:sockname())
   its.ended:set_result()
   its.queue:put "item"
   its.event:set()
@@ -330,6 +336,7 @@ describe("a call marked ⏸", function()
       its.socket:close()
       its.peer:close()
       its.listener:close()
+      its.udp:close()
       assert.is_false(came_back)
       assert.equal("cancelled: enough", tostring(task:error()))
     end)

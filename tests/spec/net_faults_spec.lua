@@ -174,3 +174,48 @@ describe("recv and send:", function()
     assert.equal("fine\tnil\t0\n", run("send", "EINTR", 3, script))
   end)
 end)
+
+describe("datagrams:", function()
+  local script = [[
+    local a = assert(neap.udp("127.0.0.1", 0))
+    before = count()
+    local sent, message, code = a:send_to("x", a:sockname())
+    if not sent then return report(sent, message, code) end
+    report(a:recv_from())
+    report(a:send_to("y", a:sockname())) -- it is as good as before
+  ]]
+
+  it("what the kernel says is said, and all goes on", function() -- N29
+    for _, code in ipairs {"ECONNREFUSED", "EHOSTUNREACH", "ENOMEM"} do
+      local out = run("recvmsg", code, 1, script)
+      assert.matches("^" .. code .. "\trecv_from: [^\t]*\t0\n" ..
+        "fine\tnil\t0\n$", out)
+      out = run("sendmsg", code, 1, script)
+      assert.matches("^" .. code .. "\t127.0.0.1:%d+: [^\t]*\t0\n$", out)
+    end
+  end)
+
+  it("EINTR is no failure", function()
+    for _, call in ipairs {"recvmsg", "sendmsg"} do
+      assert.matches("^fine\t127.0.0.1\t0\nfine\tnil\t0\n$",
+        run(call, "EINTR", 3, script))
+    end
+  end)
+
+  it("where there is no room the sender waits", function() -- N12
+    local out = run("sendmsg", "EAGAIN", 3, [[
+      local a = assert(neap.udp("unix:@neap.fault"))
+      local start = neap.time()
+      report(a:send_to("x", a:sockname()))
+      print(neap.time() - start > 0.002)
+    ]])
+    assert.equal("fine\tnil\t1\ntrue\n", out)
+  end)
+
+  it("each step that fails names the address", function() -- N25
+    for call, code in pairs {socket = "EMFILE", bind = "EACCES"} do
+      local out = run(call, code, 1, [[report(neap.udp("127.0.0.1", 0))]])
+      assert.matches("^" .. code .. "\t127.0.0.1:0: [^\t]*\t0\n", out)
+    end
+  end)
+end)

@@ -69,10 +69,10 @@ static int raw_open(lua_State *L) {
     return result(L, open(luaL_checkstring(L, 1), O_RDONLY | O_CLOEXEC));
 }
 
-// raw.pair("stream" | "dgram") -> fd, fd: blocking ones
+// raw.pair("stream" | "dgram" | "seqpacket") -> fd, fd: blocking ones
 static int raw_pair(lua_State *L) {
-    static const char *const names[] = {"stream", "dgram", NULL};
-    static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+    static const char *const names[] = {"stream", "dgram", "seqpacket", NULL};
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
     int type = types[luaL_checkoption(L, 1, "stream", names)], pair[2];
     if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) < 0)
         return result(L, -1);

@@ -180,10 +180,10 @@ describe("descriptors given to neap.socket:", function()
     assert.equal("closed", select(3, sender:await()))
   end)
 
-  test("what is no stream socket is refused", function() -- N8
+  test("what is no socket is refused", function() -- N8
     local file = raw.open "Makefile"
     local folder = raw.open "."
-    local one, two = raw.pair "dgram"
+    local one, two = raw.pair "seqpacket"
     for fd, code in pairs {[file] = "ENOTSOCK", [folder] = "ENOTSOCK",
       [9999] = "EBADF", [one] = "EPROTOTYPE"} do
       local sock, message, found = neap.socket(fd)

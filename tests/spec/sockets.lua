@@ -100,6 +100,14 @@ local function guarded(a, b)
   end})
 end
 
+-- Two datagram Sockets, at a host or, without one, each at a path of its own.
+function sockets.datagrams(host)
+  local function make()
+    return assert(neap.udp(host or "unix:" .. sockets.path()))
+  end
+  return guarded(make(), make())
+end
+
 function sockets.pair()
   return guarded(assert(neap.socketpair()))
 end
