@@ -31,7 +31,7 @@
 #include <stdbool.h>
 
 #include "bindings/neap.h"
-#include "core/arena.h"
+#include "bindings/arena.h"
 #include "core/clock.h"
 #include "core/loop.h"
 

@@ -3,7 +3,7 @@
 //
 // The function has the shape of Lua's lua_Alloc, so a host that gives its own
 // to a Lua state sees our bytes with Lua's. Sizes are told when memory is given
-// back: that is what lets core/arena.h do without headers.
+// back: so an allocator can do without headers (bindings/arena.h).
 #ifndef NEAP_CORE_ALLOC_H
 #define NEAP_CORE_ALLOC_H
 

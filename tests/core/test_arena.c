@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "core/arena.h"
+#include "bindings/arena.h"
 #include "tests/core/starved.h"
 
 enum {

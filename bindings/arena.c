@@ -6,7 +6,7 @@
 //
 // Invariant: every block in free[k] has exactly (k + 1) * NEAP_ARENA_STEP
 // bytes.
-#include "core/arena.h"
+#include "bindings/arena.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 // ends.
 //
 // Not for several threads: one runtime, one arena.
-#ifndef NEAP_CORE_ARENA_H
-#define NEAP_CORE_ARENA_H
+#ifndef NEAP_BINDINGS_ARENA_H
+#define NEAP_BINDINGS_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>
