@@ -201,7 +201,17 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
     if (!task->core.inner->cause && ++rt->quick < QUICK_MAX)
         return k(L, LUA_OK, ctx);
     if (!can_wait(rt, L)) return k(L, LUA_OK, ctx);
-    neapL_waiting(L, NEAPL_YIELD);
+    return neapL_pause(L, NEAPL_YIELD, ctx, k);
+}
+
+bool neapL_is_spent(lua_State *L) {
+    const neap_runtime *rt = neapL_rt(L);
+    return rt->task && rt->quick >= QUICK_MAX && can_wait(rt, L);
+}
+
+int neapL_pause(lua_State *L, neapL_doing doing, lua_KContext ctx,
+                lua_KFunction k) {
+    neapL_task *task = neapL_waiting(L, doing);
     neap_task_yield(&task->core);
     return neapL_suspend(L, ctx, k);
 }

@@ -94,7 +94,7 @@ static int net_connect(lua_State *L) {
                   "there is no host to connect to");
     lua_settop(L, PORT);
     lua_pushboolean(L, settings.nodelay);
-    neapL_socket_new(L);
+    neapL_socket_new(L)->limit = settings.limit;
     return neapL_begin(L, 0, connect_k);
 }
 

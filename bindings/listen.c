@@ -102,17 +102,20 @@ static int net_listen(lua_State *L) {
     if (rc >= 0) rc = neapL_socket_open(sock, neapL_rt(L), rc, NEAP_FD_PACKET);
     if (rc < 0) return neapL_fail(L, rc, neapL_pushtarget(L, 1));
     sock->listening = true;
+    sock->limit = settings.limit;
     neapL_remember_path(sock, &address);
     return 1;
 }
 
 // ---- socketpair
 
-// neap.socketpair() -> Socket, Socket | nil, message, code
+// neap.socketpair([options]) -> Socket, Socket | nil, message, code
 static int net_socketpair(lua_State *L) {
+    size_t limit = neapL_checklimit(L, 1);
     neapL_socket *ends[2] = {neapL_socket_new(L), neapL_socket_new(L)};
     neap_runtime *rt = neapL_rt(L);
     int pair[2], top = lua_gettop(L);
+    ends[0]->limit = ends[1]->limit = limit;
     int rc = neap_sys_socketpair(pair);
     if (rc < 0) return neapL_fail(L, rc, "socketpair");
     rc = neapL_socket_open(ends[0], rt, pair[0], NEAP_FD_STREAM);
@@ -146,12 +149,14 @@ static int look_at(int number, neapL_socket *sock) {
     return rc;
 }
 
-// neap.socket(fd) -> Socket | nil, message, code. The descriptor is neap's from
-// then on; on a failure it stays the caller's.
+// neap.socket(fd [, options]) -> Socket | nil, message, code. The descriptor is
+// neap's from then on; on a failure it stays the caller's.
 static int net_socket(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     lua_Integer number = luaL_checkinteger(L, 1);
     luaL_argcheck(L, 0 <= number && number <= INT_MAX, 1, "no descriptor");
+    size_t limit = neapL_checklimit(L, 2);
+    lua_settop(L, 2);
     neapL_socket *sock = neapL_socket_new(L);
     int fd = (int)number, rc = look_at(fd, sock);
     const char *what = lua_pushfstring(L, "descriptor %d", fd);
@@ -165,7 +170,8 @@ static int net_socket(lua_State *L) {
                           packets ? NEAP_FD_PACKET : NEAP_FD_STREAM);
     if (rc < 0) return neapL_fail(L, rc, what);
     sock->blocking = neap_sys_blocks(fd) != 0;
-    lua_pushvalue(L, 2);
+    sock->limit = limit;
+    lua_pushvalue(L, 3);
     return 1;
 }
 

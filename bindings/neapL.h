@@ -184,7 +184,7 @@ struct neap_runtime {
     const char *unwinding; // "coroutine.wrap": it closes what cannot wait
     int close_depth;       // coroutine.close within coroutine.close
     int results;           // of the slice; they stay where they are
-    uint32_t quick;        // calls of this slice that did not have to wait
+    uint32_t quick;        // what this slice did without waiting: calls, KiB
     neapL_interruption interruption; // neap_interrupt's
     neapL_overdue overdue;           // who is to end, and may not
 
@@ -214,8 +214,10 @@ struct neap_runtime {
     neap_list unsettled; // borrowed fds that the poller may still report
     int anchors;         // registry: table of what the loop holds by itself
     char *scratch;       // recv's buffer, allocated by the first; or NULL
-    neap_config config;  // as given, with the defaults filled in
-    const char *error;   // the last failure, in words (anchored)
+    neap_list buffers;   // of Sockets, that hold unread bytes (buffer.h)
+    struct neapL_buffer *spare; // the next of them; or NULL
+    neap_config config;         // as given, with the defaults filled in
+    const char *error;          // the last failure, in words (anchored)
 };
 
 static inline neap_runtime *neapL_rt(lua_State *L) {
@@ -265,6 +267,19 @@ neapL_task *neapL_waiting(lua_State *L, neapL_doing doing);
 
 // Suspends until the task is woken, then calls `k`. As a return value only.
 int neapL_suspend(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+// Lets the others go first, then calls `k`. As a return value only.
+int neapL_pause(lua_State *L, neapL_doing doing, lua_KContext ctx,
+                lua_KFunction k);
+
+// An operation moved `n` bytes (or failed): so many KiB cost as much as so many
+// quick calls.
+static inline void neapL_spend(neap_runtime *rt, ssize_t n) {
+    if (n > 0) rt->quick += (uint32_t)(n >> 10);
+}
+
+// The slice's share is spent: what could go on has to pause, where it can.
+bool neapL_is_spent(lua_State *L);
 
 // A stack grew large in the slice of rt->task: its coroutine is not used again.
 void neapL_note_big(neap_runtime *rt);

@@ -65,6 +65,7 @@ static void configure(neap_runtime *rt, const neap_config *config) {
 // What needs no Lua. The allocator has been set.
 static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->groups);
+    neap_list_init(&rt->buffers);
     neap_list_init(&rt->failed);
     neap_list_init(&rt->forevers);
     neap_list_init(&rt->unsettled);

@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "bindings/address.h"
+#include "bindings/format.h"
 #include "bindings/neapL.h"
 
 enum { BACKLOG = 4096 }; // default; Linux cuts it to net.core.somaxconn
@@ -32,13 +33,33 @@ static void check_backlog(lua_State *L, int index, int *backlog) {
     lua_pop(L, 1);
 }
 
+static size_t get_limit(lua_State *L, int index) {
+    lua_Integer limit = NEAPL_LIMIT;
+    if (lua_getfield(L, index, "limit") != LUA_TNIL) {
+        int exact;
+        limit = lua_tointegerx(L, -1, &exact);
+        if (!exact || limit <= 0)
+            luaL_argerror(L, index, "option 'limit' is no positive integer");
+    }
+    lua_pop(L, 1);
+    return (size_t)limit;
+}
+
+size_t neapL_checklimit(lua_State *L, int index) {
+    if (lua_isnoneornil(L, index)) return NEAPL_LIMIT;
+    luaL_checktype(L, index, LUA_TTABLE);
+    neapL_checknames(L, index, " limit ");
+    return get_limit(L, index);
+}
+
 void neapL_checksettings(lua_State *L, neapL_settings *settings) {
     int index = neapL_is_unix(L, 1) && !lua_isnoneornil(L, 2) ? 2 : 3;
-    *settings = (neapL_settings){true, false, BACKLOG};
+    *settings = (neapL_settings){true, false, BACKLOG, NEAPL_LIMIT};
     if (lua_isnoneornil(L, index)) return;
     luaL_checktype(L, index, LUA_TTABLE);
-    neapL_checknames(L, index, " backlog nodelay reuseport "); // both have all
+    neapL_checknames(L, index, " backlog limit nodelay reuseport "); // all
     check_flag(L, index, "nodelay", &settings->nodelay);
     check_flag(L, index, "reuseport", &settings->reuseport);
     check_backlog(L, index, &settings->backlog);
+    settings->limit = get_limit(L, index);
 }

@@ -33,6 +33,7 @@ neapL_socket *neapL_socket_new(lua_State *L) {
     if (neapL_rt(L)->closing) luaL_error(L, "the runtime is closing");
     neapL_socket *sock = neapL_new(L, &neapL_socket_type, 0);
     sock->fd.number = -1;
+    sock->limit = NEAPL_LIMIT;
     neap_list_init(&sock->senders);
     return sock;
 }
@@ -72,7 +73,10 @@ static bool close_fd(neapL_socket *sock) {
 
 void neapL_socket_close(lua_State *L, int index) {
     neapL_socket *sock = lua_touserdata(L, index);
-    if (close_fd(sock)) return;
+    bool is_read = sock->user[NEAP_IN] != 0; // it returns what it has by then
+    bool settled = close_fd(sock);
+    if (!is_read) neapL_buffer_drop(&sock->in);
+    if (settled) return;
     neap_runtime *rt = neapL_find(L);
     if (rt && !rt->closing) neapL_anchor(L, rt, index);
 }
@@ -83,6 +87,7 @@ void neapL_close_sockets(neap_runtime *rt) {
         if (!fd || fd->kind == NEAP_FD_BORROWED) continue;
         close_fd(NEAP_OWNER(fd, neapL_socket, fd));
     }
+    neapL_buffers_drop(rt);
 }
 
 // sock:close(): true, also when it is closed already.
@@ -93,10 +98,17 @@ static int socket_close(lua_State *L) {
     return 1;
 }
 
-// Also __close: quietly, since nobody is there to be told.
-static int socket_gc(lua_State *L) {
+// Quietly, since nobody is there to be told.
+static int socket_toclose(lua_State *L) {
     check_socket(L);
     neapL_socket_close(L, 1);
+    return 0;
+}
+
+static int socket_gc(lua_State *L) {
+    neapL_socket *sock = check_socket(L);
+    neapL_socket_close(L, 1);
+    neapL_buffer_drop(&sock->in); // no reader will come for it
     return 0;
 }
 
@@ -243,7 +255,7 @@ static const luaL_Reg methods[] = {{"close", socket_close},
                                    {NULL, NULL}};
 
 static const luaL_Reg meta[] = {{"__gc", socket_gc},
-                                {"__close", socket_gc},
+                                {"__close", socket_toclose},
                                 {"__tostring", socket_tostring},
                                 {NULL, NULL}};
 
@@ -256,5 +268,6 @@ void neapL_open_socket(lua_State *L, neap_runtime *rt) {
     lua_getfield(L, -1, "__index");
     neapL_add_transfers(L, rt);
     neapL_add_datagrams(L, rt);
+    neapL_add_streams(L, rt);
     lua_pop(L, 2);
 }

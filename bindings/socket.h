@@ -18,6 +18,7 @@
 
 #include <sys/types.h>
 
+#include "bindings/format.h"
 #include "bindings/task.h"
 
 // What every recv and send looks at stands first, in two cache lines.
@@ -31,6 +32,8 @@ typedef struct neapL_socket {
     uint8_t family;         // of a datagram Socket's addresses; 0: a stream
     uint32_t takers;        // tasks that wait in accept or for a datagram, or
                             // were just woken
+    neapL_buffer *in;       // what was taken and not asked for; NULL: nothing
+    size_t limit;           // of a search for a line end or a delimiter
     neap_list senders;      // tasks whose send has not begun yet, or whose
                             // datagram has no room
     dev_t device;           // of the path to be removed at close
@@ -77,6 +80,19 @@ int neapL_bound(const struct neapL_address *address, int type,
 void neapL_remember_path(neapL_socket *sock,
                          const struct neapL_address *address);
 
+// ---- reading (transfer.c)
+
+// The running task is in the middle of this direction's operation.
+bool neapL_socket_is_user(lua_State *L, const neapL_socket *sock, neap_dir dir);
+
+// The head of a continuation that reads: raises if it was cancelled, or another
+// task reads. False: the Socket is closed.
+bool neapL_socket_read(lua_State *L, neapL_socket *sock, int status);
+
+// Waits for bytes, or lets others go first if there may be some already.
+int neapL_socket_await(lua_State *L, neapL_socket *sock, lua_KContext ctx,
+                       lua_KFunction k);
+
 // ---- waiting (transfer.c)
 
 // Begins the task's wait for a direction; a cancelled one ends at once.
@@ -107,6 +123,9 @@ void neapL_add_udp(lua_State *L, neap_runtime *rt);
 
 // Adds accept, recv and send to the table of methods on top.
 void neapL_add_transfers(lua_State *L, neap_runtime *rt);
+
+// The same with read, read_until and lines (stream.c).
+void neapL_add_streams(lua_State *L, neap_runtime *rt);
 
 // Adds connect to the module table on top (connect.c).
 void neapL_add_connect(lua_State *L, neap_runtime *rt);

@@ -19,6 +19,7 @@
 enum {
     SOCKET = 1, // index of the Socket on every stack here
     DATA = 2,   // of what send sends
+    RESULT = 3, // of what it returns
     PEER = 2,   // of the Socket that accept will return
     // Connections in a row that were gone before they were accepted; each takes
     // one from the backlog, so that only a broken kernel comes near.
@@ -50,13 +51,13 @@ bool neapL_is_raising(lua_State *L, int status) {
            task->core.wake == NEAP_WAKE_STUCK;
 }
 
-// The running task is in the middle of this direction's operation.
-static bool is_user(lua_State *L, const neapL_socket *sock, neap_dir dir) {
+bool neapL_socket_is_user(lua_State *L, const neapL_socket *sock,
+                          neap_dir dir) {
     const neapL_task *task = neapL_current(L);
     return task && sock->user[dir] == task->id;
 }
 
-// ---- recv
+// ---- reading
 
 // Two tasks that read one stream would get its bytes by chance.
 static void check_reader(lua_State *L, neapL_socket *sock) {
@@ -72,6 +73,27 @@ static void check_reader(lua_State *L, neapL_socket *sock) {
     }
 }
 
+// The reader is noted while it waits and until it runs again, so that a recv
+// in between is refused as well.
+bool neapL_socket_read(lua_State *L, neapL_socket *sock, int status) {
+    if (neapL_socket_is_user(L, sock, NEAP_IN)) sock->user[NEAP_IN] = 0;
+    neapL_woken(L, status);
+    if (!neapL_is_open(sock)) return false;
+    if (sock->user[NEAP_IN]) check_reader(L, sock);
+    return true;
+}
+
+int neapL_socket_await(lua_State *L, neapL_socket *sock, lua_KContext ctx,
+                       lua_KFunction k) {
+    neapL_task *task = neapL_waiting(L, NEAPL_RECV);
+    sock->user[NEAP_IN] = task->id;
+    if (sock->fd.latch[NEAP_IN]) return neapL_pause(L, NEAPL_RECV, ctx, k);
+    neapL_socket_wait(sock, NEAP_IN, task);
+    return neapL_suspend(L, ctx, k);
+}
+
+// ---- recv
+
 // Made at the first read.
 char *neapL_scratch(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
@@ -82,25 +104,24 @@ char *neapL_scratch(lua_State *L) {
     return rt->scratch;
 }
 
-// The reader is noted while it waits and until it runs again, so that a recv
-// in between is refused as well.
+// What a read left over goes first.
+static int take_unread(lua_State *L, neapL_socket *sock, size_t max) {
+    size_t unread = neapL_unread(sock->in);
+    neapL_buffer_take(L, &sock->in, max < unread ? max : unread, 0);
+    return 1;
+}
+
 static int recv_k(lua_State *L, int status, lua_KContext max) {
     neapL_socket *sock = lua_touserdata(L, SOCKET);
-    if (is_user(L, sock, NEAP_IN)) sock->user[NEAP_IN] = 0;
-    neapL_woken(L, status);
-    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
-    if (sock->user[NEAP_IN]) check_reader(L, sock);
+    if (!neapL_socket_read(L, sock, status)) return neapL_fail_closed(L);
     if (max == 0) return lua_pushliteral(L, ""), 1;
+    if (sock->in) return take_unread(L, sock, (size_t)max);
     char *bytes = neapL_scratch(L);
     ssize_t n = -EAGAIN;
     if (sock->fd.latch[NEAP_IN])
         n = neap_fd_recv(&sock->fd, bytes, (size_t)max);
-    if (n == -EAGAIN) {
-        neapL_task *task = neapL_waiting(L, NEAPL_RECV);
-        sock->user[NEAP_IN] = task->id;
-        neapL_socket_wait(sock, NEAP_IN, task);
-        return neapL_suspend(L, max, recv_k);
-    }
+    if (n == -EAGAIN) return neapL_socket_await(L, sock, max, recv_k);
+    neapL_spend(neapL_rt(L), n);
     neap_fd_pass(&sock->fd, NEAP_IN);
     if (n < 0) return neapL_fail(L, (int)n, "recv");
     if (n == 0) return lua_pushnil(L), 1; // end of stream
@@ -164,6 +185,7 @@ static int push_bytes(lua_State *L, neapL_socket *sock, size_t *sent) {
         ssize_t n = neap_fd_send(&sock->fd, bytes + *sent, size - *sent);
         if (n < 0) return (int)n;
         *sent += (size_t)n;
+        neapL_spend(neapL_rt(L), n);
     }
     return 0;
 }
@@ -173,7 +195,7 @@ static int push_bytes(lua_State *L, neapL_socket *sock, size_t *sent) {
 static int send_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_socket *sock = lua_touserdata(L, SOCKET);
     size_t sent = (size_t)ctx;
-    bool mine = is_user(L, sock, NEAP_OUT);
+    bool mine = neapL_socket_is_user(L, sock, NEAP_OUT);
     bool broken_off = mine && neapL_is_raising(L, status);
     if (broken_off && sent > 0) silence(sock);
     if (broken_off) hand_over(sock);
@@ -192,7 +214,7 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
         return neapL_fail_code(L, "socket is shut for sending", "closed");
     if (rc < 0 && sent > 0) silence(sock);
     if (rc < 0) return neapL_fail(L, rc, "send");
-    lua_pushboolean(L, 1);
+    lua_pushvalue(L, RESULT);
     return 1;
 }
 
@@ -203,6 +225,19 @@ static int socket_send(lua_State *L) {
     if (sock->listening) return neapL_fail(L, -ENOTCONN, "send");
     if (neapL_is_datagram(sock)) return neapL_send_datagram(L);
     lua_settop(L, DATA);
+    lua_pushboolean(L, 1); // RESULT
+    return neapL_begin(L, 0, send_k);
+}
+
+// sock:write(...) -> sock | nil, message, code: strings and numbers, one send
+static int socket_write(lua_State *L) {
+    const neapL_socket *sock = check_socket(L);
+    int count = lua_gettop(L) - SOCKET;
+    for (int arg = DATA; arg < DATA + count; arg++) luaL_checkstring(L, arg);
+    if (sock->listening) return neapL_fail(L, -ENOTCONN, "write");
+    if (neapL_is_datagram(sock)) return neapL_fail(L, -EOPNOTSUPP, "write");
+    lua_concat(L, count);
+    lua_pushvalue(L, SOCKET); // RESULT
     return neapL_begin(L, 0, send_k);
 }
 
@@ -263,7 +298,7 @@ static int socket_accept(lua_State *L) {
     if (!neapL_is_open(listener)) return neapL_fail_closed(L);
     if (!listener->listening) return neapL_fail(L, -EINVAL, "accept");
     lua_settop(L, SOCKET);
-    neapL_socket_new(L); // PEER
+    neapL_socket_new(L)->limit = listener->limit; // PEER
     return neapL_begin(L, FRESH, accept_k);
 }
 
@@ -271,6 +306,7 @@ void neapL_add_transfers(lua_State *L, neap_runtime *rt) {
     static const luaL_Reg methods[] = {{"accept", socket_accept},
                                        {"recv", socket_recv},
                                        {"send", socket_send},
+                                       {"write", socket_write},
                                        {NULL, NULL}};
     neapL_addfuncs(L, rt, methods);
 }

@@ -374,6 +374,37 @@ function Socket:connect(host, port) end
 ---@return string? code
 function Socket:send(data) end
 
+---Sends all of its arguments in one (waits).
+---@param ... string|number
+---@return neap.Socket? self
+---@return string? message
+---@return string? code
+function Socket:write(...) end
+
+---@alias neap.format "l"|"L"|"a"|integer
+
+---What the format asks for (waits); nil alone is the end of the stream.
+---@param format? neap.format  default "l"
+---@return string? bytes
+---@return string? message
+---@return string? code
+---@return string? part  of a failure: what was read, if anything was
+function Socket:read(format) end
+
+---Up to a delimiter and with it (waits).
+---@param delimiter string
+---@param max? integer  how many bytes may stand before it; default: the limit
+---@return string? bytes
+---@return string? message
+---@return string? code
+---@return string? part  of a failure: what was read, if anything was
+function Socket:read_until(delimiter, max) end
+
+---Reads at each step (waits), and raises failures.
+---@param format? neap.format  default "l"
+---@return fun(): string?
+function Socket:lines(format) end
+
 ---@param direction? "send"|"recv"|"both"
 ---@return true? done
 ---@return string? message
@@ -716,7 +747,10 @@ function neap.Condition(lock) end
 ---@return neap.Barrier
 function neap.Barrier(n) end
 
----@class neap.ConnectOptions
+---@class neap.StreamOptions
+---@field limit? integer  bytes before a line end or a delimiter; default 65536
+
+---@class neap.ConnectOptions: neap.StreamOptions
 ---@field nodelay? boolean  default true
 
 ---@class neap.ListenOptions: neap.ConnectOptions
@@ -754,17 +788,19 @@ function neap.connect(host, port, options) end
 function neap.udp(host, port, options) end
 
 ---Two Sockets that are connected to each other.
+---@param options? neap.StreamOptions
 ---@return neap.Socket? one
 ---@return neap.Socket|string? other  or the message of a failure
 ---@return string? code
-function neap.socketpair() end
+function neap.socketpair(options) end
 
 ---A Socket of a descriptor's number, which is neap's from then on.
 ---@param fd integer
+---@param options? neap.StreamOptions
 ---@return neap.Socket? socket
 ---@return string? message
 ---@return string? code
-function neap.socket(fd) end
+function neap.socket(fd, options) end
 
 -- neap.generator ------------------------------------------------------------
 --

@@ -75,6 +75,8 @@ static const char mess[] =
     "local neap = require 'neap'\n"
     "local queue, future = neap.Queue(2), neap.Future()\n"
     "local a, b = neap.socketpair()\n"
+    "local c, d = neap.socketpair()\n"
+    "c:send('one\\ntwo') neap.spawn(d.read, d, 'a')\n"
     "local server = neap.listen('127.0.0.1', 0)\n"
     "local function forget(...) return ... end\n"
     "neap.spawn(a.recv, a)\n"

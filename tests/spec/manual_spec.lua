@@ -278,6 +278,10 @@ local calls = {
   ["socket:accept"] = function(its) its.listener:accept() end,
   ["socket:recv"] = function(its) its.socket:recv() end,
   ["socket:send"] = function(its) its.socket:send "x" end,
+  ["socket:write"] = function(its) its.socket:write "x" end,
+  ["socket:read"] = function(its) its.socket:read(1) end,
+  ["socket:read_until"] = function(its) its.socket:read_until "b" end,
+  ["socket:lines"] = function(its) its.socket:lines(1)() end,
   ["socket:recv_from"] = function(its) its.udp:recv_from() end,
   ["socket:send_to"] = function(its)
     its.udp:send_to("x", its.udp:sockname())

@@ -81,6 +81,15 @@ function sockets.start(sock, method, ...)
   return task
 end
 
+-- Lets everybody take what was sent so far: it is reported with ours at the
+-- latest.
+function sockets.settle()
+  local here, there, _ <close> = sockets.pair()
+  here:send "."
+  there:recv()
+  neap.yield()
+end
+
 -- Everything up to the end of the stream.
 function sockets.drain(sock)
   local parts = {}
@@ -88,6 +97,17 @@ function sockets.drain(sock)
     parts[#parts + 1] = part
   end
   return table.concat(parts)
+end
+
+-- Sends byte by byte, each read by itself where somebody waits; then the end.
+function sockets.trickle(sock, data)
+  return neap.spawn(function()
+    for byte in data:gmatch "." do
+      assert(sock:send(byte))
+      sockets.settle()
+    end
+    assert(sock:shutdown "send")
+  end)
 end
 
 -- Connections --------------------------------------------------------------
@@ -108,8 +128,8 @@ function sockets.datagrams(host)
   return guarded(make(), make())
 end
 
-function sockets.pair()
-  return guarded(assert(neap.socketpair()))
+function sockets.pair(options)
+  return guarded(assert(neap.socketpair(options)))
 end
 
 -- The same over TCP ("127.0.0.1", "::1") or over a path ("unix").
