@@ -802,6 +802,20 @@ function neap.socketpair(options) end
 ---@return string? code
 function neap.socket(fd, options) end
 
+---Waits until a descriptor can be read (waits).
+---@param fd neap.Socket|integer
+---@return true? ready
+---@return string? message
+---@return string? code
+function neap.wait_readable(fd) end
+
+---Waits until a descriptor can be written (waits).
+---@param fd neap.Socket|integer
+---@return true? ready
+---@return string? message
+---@return string? code
+function neap.wait_writable(fd) end
+
 -- neap.generator ------------------------------------------------------------
 --
 -- Editors take a module's type from its file: say which it is, as in

@@ -82,6 +82,31 @@ static int raw_pair(lua_State *L) {
     return 2;
 }
 
+// raw.pipe() -> fd to read, fd to write: blocking ones
+static int raw_pipe(lua_State *L) {
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) < 0) return result(L, -1);
+    lua_pushinteger(L, pair[0]);
+    lua_pushinteger(L, pair[1]);
+    return 2;
+}
+
+// raw.read(fd) -> bytes or nil: blocks where there are none
+static int raw_read(lua_State *L) {
+    char bytes[65536];
+    ssize_t n = read(check_fd(L), bytes, sizeof bytes);
+    if (n < 0) return result(L, n);
+    lua_pushlstring(L, bytes, (size_t)n);
+    return 1;
+}
+
+// raw.write(fd, bytes) -> how many; blocks where there is no room
+static int raw_write(lua_State *L) {
+    size_t size;
+    const char *bytes = luaL_checklstring(L, 2, &size);
+    return result(L, write(check_fd(L), bytes, size));
+}
+
 // raw.listener() -> fd: a blocking one, on a port of 127.0.0.1
 static int raw_listener(lua_State *L) {
     struct sockaddr_in name = {.sin_family = AF_INET};
@@ -163,6 +188,9 @@ int luaopen_raw(lua_State *L) {
                                          {"fill", raw_fill},
                                          {"resident", raw_resident},
                                          {"allocated", raw_allocated},
+                                         {"pipe", raw_pipe},
+                                         {"read", raw_read},
+                                         {"write", raw_write},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
