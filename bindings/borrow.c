@@ -41,7 +41,7 @@ static void drop(neap_runtime *rt, borrowed *entry) {
 static neap_fd *make(neap_runtime *rt, int number, int *rc) {
     borrowed *entry = neap_alloc_new(&rt->alloc, sizeof *entry);
     if (!entry) return *rc = -ENOMEM, NULL;
-    neap_list_append(&rt->borrowed, &entry->link);
+    neap_list_append(&rt->borrowing, &entry->link);
     *rc = neap_fd_open(&entry->fd, &rt->loop, number, NEAP_FD_BORROWED);
     if (*rc == 0) return &entry->fd;
     drop(rt, entry);
@@ -67,8 +67,8 @@ void neapL_give_back(neap_runtime *rt, neap_fd *fd) {
 }
 
 void neapL_borrowed_term(neap_runtime *rt) {
-    while (!neap_list_empty(&rt->borrowed)) {
-        borrowed *entry = NEAP_OWNER(rt->borrowed.next, borrowed, link);
+    while (!neap_list_empty(&rt->borrowing)) {
+        borrowed *entry = NEAP_OWNER(rt->borrowing.next, borrowed, link);
         bool settled;
         neap_fd_close(&entry->fd, &settled);
         drop(rt, entry);
@@ -77,11 +77,17 @@ void neapL_borrowed_term(neap_runtime *rt) {
 
 // ---- waiting
 
-// Where a Socket's latch says "may be ready" the kernel is asked. A borrowed
-// entry is armed, and reports in the next turn if it is ready.
+// A Socket is ready with bytes that a read left over, or, where its latch says
+// "may be ready", if the kernel says so.
+static bool is_ready(const neap_fd *fd, neap_dir dir) {
+    const neapL_socket *sock = NEAP_OWNER(fd, const neapL_socket, fd);
+    if (dir == NEAP_IN && neapL_unread(sock->in) > 0) return true;
+    return fd->latch[dir] && neap_sys_ready(fd->number, dir == NEAP_OUT) > 0;
+}
+
+// A borrowed entry is armed, and reports in the next turn if it is ready.
 int neapL_watch_again(neap_task *task, neap_fd *fd, neap_dir dir) {
-    bool maybe = fd->kind != NEAP_FD_BORROWED && fd->latch[dir];
-    if (maybe && neap_sys_ready(fd->number, dir == NEAP_OUT) > 0) return 1;
+    if (fd->kind != NEAP_FD_BORROWED && is_ready(fd, dir)) return 1;
     fd->latch[dir] = false;
     return neap_fd_wait(fd, dir, task);
 }

@@ -213,7 +213,7 @@ struct neap_runtime {
     neap_list forevers;  // run_forevers and run_until_completes under way
     bool stop_next;      // the next one of those ends at once
     int readers;         // registry: table of add_reader's, by number
-    neap_list borrowed;  // entries of descriptors that are not ours
+    neap_list borrowing; // entries of descriptors that are not ours
     int anchors;         // registry: table of what the loop holds by itself
     char *scratch;       // recv's buffer, allocated by the first; or NULL
     neap_list buffers;   // of Sockets, that hold unread bytes (buffer.h)
@@ -463,6 +463,7 @@ void neapL_open_barrier(lua_State *L, neap_runtime *rt);
 void neapL_open_socket(lua_State *L, neap_runtime *rt);
 void neapL_open_listen(lua_State *L, neap_runtime *rt);
 void neapL_open_ready(lua_State *L, neap_runtime *rt);
+void neapL_open_stdio(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);
 void neapL_open_require(lua_State *L, neap_runtime *rt);
 void neapL_open_exit(lua_State *L, neap_runtime *rt);

@@ -31,6 +31,11 @@ static int raw_close(lua_State *L) { return result(L, close(check_fd(L))); }
 
 static int raw_dup(lua_State *L) { return result(L, dup(check_fd(L))); }
 
+// raw.dup2(fd, number): makes it that number, too
+static int raw_dup2(lua_State *L) {
+    return result(L, dup2(check_fd(L), (int)luaL_checkinteger(L, 2)));
+}
+
 static int raw_pid(lua_State *L) { return result(L, getpid()); }
 
 // raw.count() -> descriptors of this process
@@ -191,6 +196,7 @@ int luaopen_raw(lua_State *L) {
                                          {"pipe", raw_pipe},
                                          {"read", raw_read},
                                          {"write", raw_write},
+                                         {"dup2", raw_dup2},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;

@@ -293,6 +293,21 @@ describe("a Socket", function()
     assert.is_nil(b:recv())
   end)
 
+  test("is ready with what a read left over", function()
+    local a, b, _ <close> = sockets.pair()
+    a:send "one\ntwo\n"
+    assert.equal("one", b:read())
+    assert.is_true(neap.wait_readable(b))
+    assert.is_true(neap.wait_readable(b:fd()))
+    local calls = 0
+    neap.loop():add_reader(b, function() calls = calls + 1 end)
+    for _ = 1, 4 do neap.yield() end
+    assert.is_true(calls > 1)
+    assert.equal("two", b:read())
+    neap.loop():remove_reader(b)
+    start(neap.wait_readable, b):cancel()
+  end)
+
   test("can be a listener", function()
     local listener <close> = assert(neap.listen("127.0.0.1", 0))
     local waiter = start(neap.wait_readable, listener)
