@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "bindings/block.h"
+#include "bindings/borrow.h"
 #include "bindings/callback.h"
 #include "bindings/reader.h"
 #include "bindings/runtime.h"
@@ -206,6 +207,7 @@ void neapL_runtime_term(neap_runtime *rt) {
     rt->closing = true;
     if (!rt->owns_state) neapL_close_sockets(rt);
     close_fds(&rt->loop);
+    neapL_borrowed_term(rt);
     while (!neap_list_empty(&rt->groups)) {
         neap_link *link = rt->groups.prev;
         neapL_group *group = NEAP_OWNER(link, neapL_group, link);

@@ -59,7 +59,8 @@ typedef void *(*neap_allocator)(void *ud, void *ptr, size_t osize,
 enum {                         // config.flags, or'ed
     NEAP_VIRTUAL_CLOCK = 1,    // time starts at 0 and jumps from wait to wait
     NEAP_STOCK_COROUTINES = 2, // attach: leave coroutine.* and require alone
-    NEAP_DEBUG_MODE = 4 // report what holds the loop up and what is left open
+    NEAP_DEBUG_MODE = 4, // report what holds the loop up and what is left open
+    NEAP_HOST_STDIN = 8  // the host reads stdin itself: neap.stdin refuses to
 };
 
 // Start from NEAP_CONFIG_INIT and set what you need; what is zero is default.

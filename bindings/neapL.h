@@ -105,6 +105,8 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_CONNECT,
     NEAPL_RECV,
     NEAPL_SEND,
+    NEAPL_READABLE,
+    NEAPL_WRITABLE,
     NEAPL_RUN,
     NEAPL_REQUIRE,
     NEAPL_FOREVER,
@@ -211,7 +213,7 @@ struct neap_runtime {
     neap_list forevers;  // run_forevers and run_until_completes under way
     bool stop_next;      // the next one of those ends at once
     int readers;         // registry: table of add_reader's, by number
-    neap_list unsettled; // borrowed fds that the poller may still report
+    neap_list borrowing; // entries of descriptors that are not ours
     int anchors;         // registry: table of what the loop holds by itself
     char *scratch;       // recv's buffer, allocated by the first; or NULL
     neap_list buffers;   // of Sockets, that hold unread bytes (buffer.h)
@@ -460,6 +462,8 @@ void neapL_open_condition(lua_State *L, neap_runtime *rt);
 void neapL_open_barrier(lua_State *L, neap_runtime *rt);
 void neapL_open_socket(lua_State *L, neap_runtime *rt);
 void neapL_open_listen(lua_State *L, neap_runtime *rt);
+void neapL_open_ready(lua_State *L, neap_runtime *rt);
+void neapL_open_stdio(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);
 void neapL_open_require(lua_State *L, neap_runtime *rt);
 void neapL_open_exit(lua_State *L, neap_runtime *rt);

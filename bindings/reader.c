@@ -7,15 +7,13 @@
 // "may be ready" the kernel is asked before the function is called.
 //
 // A Socket's number, or the Socket itself, uses the Socket's own entry. Other
-// numbers are borrowed: an entry of their own, freed with its last reader.
+// numbers are borrowed (borrow.h).
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 
+#include "bindings/borrow.h"
 #include "bindings/callback.h"
 #include "bindings/reader.h"
-#include "bindings/socket.h"
-#include "core/sys.h"
 
 // The table of readers has them by number and direction.
 static lua_Integer key_of(int number, unsigned dir) {
@@ -40,49 +38,17 @@ static void enter(lua_State *L, neap_runtime *rt, lua_Integer key) {
     lua_pop(L, 1);
 }
 
-// ---- borrowed entries
-
-// A fresh entry for a number that is not ours; NULL and -errno: there is none.
-static neap_fd *borrow(neap_runtime *rt, int number, int *rc) {
-    neap_fd *fd = neap_alloc_new(&rt->alloc, sizeof *fd);
-    if (!fd) return *rc = -ENOMEM, NULL;
-    *rc = neap_fd_open(fd, &rt->loop, number, NEAP_FD_BORROWED);
-    if (*rc == 0) return fd;
-    neap_alloc_free(&rt->alloc, fd, sizeof *fd);
-    return NULL;
-}
-
-// With its last reader gone a borrowed entry goes. One that the poller might
-// still report stays until the runtime ends. The entry may be retired, and its
-// number with it: the other reader is found by the number that both were given.
-static void give_back(lua_State *L, neap_runtime *rt,
-                      const neapL_handle *handle) {
-    neap_fd *fd = handle->fd;
-    const neapL_handle *other = find(L, handle->number, !handle->dir);
-    if (!handle->borrowed || (other && other->fd == fd)) return;
-    bool settled;
-    neap_fd_close(fd, &settled);
-    if (settled) neap_alloc_free(&rt->alloc, fd, sizeof *fd);
-    else neap_list_append(&rt->unsettled, &fd->line[NEAP_IN]);
-}
-
 // ---- waiting and being called
 
-// A Socket that was watched by its number may be collected meanwhile, and its
-// entry with it: so the table is asked, not the entry.
-static bool is_watched(const neapL_handle *handle) {
-    return neap_fd_find(handle->core.loop, handle->number) == handle->fd;
-}
-
-// Stands in the line, or is ready at once where the descriptor is.
-static int stand(neapL_handle *handle) {
-    neap_fd *fd = handle->fd;
-    neap_dir dir = (neap_dir)handle->dir;
-    bool maybe = fd->kind != NEAP_FD_BORROWED && fd->latch[dir];
-    if (maybe && neap_sys_ready(fd->number, dir == NEAP_OUT) > 0)
-        return neap_task_ready(&handle->core, NEAP_WAKE_READY), 0;
-    fd->latch[dir] = false;
-    return neap_fd_wait(fd, dir, &handle->core);
+// Stands in the line again, or is ready at once. A Socket that was watched by
+// its number may be collected meanwhile, and its entry with it: so the table is
+// asked, not the entry.
+static bool stand_again(neapL_handle *handle) {
+    neap_task *core = &handle->core;
+    if (neap_fd_find(core->loop, handle->number) != handle->fd) return false;
+    int rc = neapL_watch_again(core, handle->fd, (neap_dir)handle->dir);
+    if (rc > 0) neap_task_ready(core, NEAP_WAKE_READY);
+    return rc >= 0;
 }
 
 static void remove_reader(lua_State *L, neap_runtime *rt,
@@ -91,7 +57,7 @@ static void remove_reader(lua_State *L, neap_runtime *rt,
     neap_task_term(&handle->core);
     lua_pushnil(L);
     enter(L, rt, key_of(handle->number, handle->dir));
-    give_back(L, rt, handle);
+    if (handle->borrowed) neapL_give_back(rt, handle->fd);
     neapL_unanchor(L, rt, handle); // the last to touch it
 }
 
@@ -103,7 +69,7 @@ void neapL_reader_slice(neap_runtime *rt, neap_task *reader) {
         lua_rawgeti(rt->turner, LUA_REGISTRYINDEX, rt->anchors);
         lua_rawgetp(rt->turner, -1, handle); // it may remove itself
         neapL_handle_call(rt, handle);
-        closed = handle->active && (!is_watched(handle) || stand(handle) < 0);
+        closed = handle->active && !stand_again(handle);
         lua_pop(rt->turner, 2);
     }
     if (closed) remove_reader(rt->turner, rt, handle);
@@ -111,30 +77,23 @@ void neapL_reader_slice(neap_runtime *rt, neap_task *reader) {
 
 // ---- methods of Loop
 
-// The number at argument 2 of a Loop's method: a Socket's, or an integer.
+// The number at argument 2 of a Loop's method.
 static int check_number(lua_State *L) {
     neapL_checkloop(L);
-    const neapL_socket *sock = neapL_test(L, 2, &neapL_socket_type);
-    if (sock && sock->fd.number < 0)
-        luaL_argerror(L, 2, "the socket is closed");
-    if (sock) return sock->fd.number;
-    if (!lua_isinteger(L, 2))
-        luaL_typeerror(L, 2, "Socket or descriptor number");
-    lua_Integer number = lua_tointeger(L, 2);
-    luaL_argcheck(L, number >= 0 && number < 1 << 24, 2,
-                  "a descriptor's number expected");
-    return (int)number;
+    int number = neapL_checkdescriptor(L, 2);
+    luaL_argcheck(L, number >= 0, 2, "the socket is closed");
+    return number;
 }
 
-static neap_fd *check_fd(lua_State *L, neap_runtime *rt, int number) {
-    neap_fd *fd = neap_fd_find(&rt->loop, number);
-    int rc = 0;
-    if (!fd) fd = borrow(rt, number, &rc);
-    if (!fd)
-        luaL_error(L, "cannot watch descriptor %d: %s", number,
-                   rc == -EPERM ? "it is a file, which is always ready"
-                                : strerror(-rc));
-    return fd;
+static int refuse(lua_State *L, neapL_handle *handle, int rc) {
+    int number = handle->number;
+    remove_reader(L, neapL_rt(L), handle);
+    luaL_where(L, 1);
+    neapL_fail_watch(L, number, rc);
+    lua_pop(L, 1); // the code
+    lua_remove(L, -2);
+    lua_concat(L, 2);
+    return lua_error(L);
 }
 
 // loop:add_reader(fd, fn, ...): replaces the one that is there.
@@ -148,18 +107,16 @@ static int add(lua_State *L, neap_dir dir) {
     neapL_handle *handle = neapL_handle_new(L, 3, NEAPL_READER);
     lua_pushvalue(L, 2); // the Socket lives as long as its reader
     lua_setiuservalue(L, -2, NEAPL_HANDLE_LAST);
-    handle->fd = check_fd(L, rt, number);
-    handle->borrowed = handle->fd->kind == NEAP_FD_BORROWED;
     handle->dir = (uint8_t)dir;
     handle->number = number;
     neapL_anchor(L, rt, -1);
     lua_pushvalue(L, -1);
     enter(L, rt, key_of(number, dir));
-    int rc = stand(handle);
-    if (rc == 0) return 0;
-    remove_reader(L, rt, handle);
-    return luaL_error(L, "cannot watch descriptor %d: %s", number,
-                      strerror(-rc));
+    int rc = neapL_watch(&handle->core, number, dir, &handle->fd);
+    if (rc < 0) return refuse(L, handle, rc);
+    handle->borrowed = handle->fd->kind == NEAP_FD_BORROWED;
+    if (rc > 0) neap_task_ready(&handle->core, NEAP_WAKE_READY);
+    return 0;
 }
 
 static int add_reader(lua_State *L) { return add(L, NEAP_IN); }
@@ -185,18 +142,8 @@ const luaL_Reg neapL_reader_methods[] = {{"add_reader", add_reader},
 // ---- beginning and end
 
 void neapL_readers_init(lua_State *L, neap_runtime *rt) {
-    neap_list_init(&rt->unsettled);
     lua_newtable(L);
     rt->readers = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-static void free_unsettled(neap_runtime *rt) {
-    while (!neap_list_empty(&rt->unsettled)) {
-        neap_link *link = rt->unsettled.next;
-        neap_list_unlink(link);
-        neap_fd *fd = NEAP_OWNER(link, neap_fd, line[NEAP_IN]);
-        neap_alloc_free(&rt->alloc, fd, sizeof *fd);
-    }
 }
 
 void neapL_readers_term(lua_State *L, neap_runtime *rt) {
@@ -206,5 +153,4 @@ void neapL_readers_term(lua_State *L, neap_runtime *rt) {
         lua_pop(L, 1); // setting a present key to nil is allowed
     }
     lua_pop(L, 1);
-    free_unsettled(rt);
 }

@@ -266,7 +266,9 @@ void neapL_open_socket(lua_State *L, neap_runtime *rt) {
     neapL_newtype(L, rt, &neapL_socket_type);
     luaL_getmetatable(L, neapL_socket_type.name);
     lua_getfield(L, -1, "__index");
-    neapL_add_transfers(L, rt);
+    neapL_add_accept(L, rt);
+    neapL_add_receiving(L, rt);
+    neapL_add_sending(L, rt);
     neapL_add_datagrams(L, rt);
     neapL_add_streams(L, rt);
     lua_pop(L, 2);

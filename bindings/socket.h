@@ -29,6 +29,7 @@ typedef struct neapL_socket {
     bool listening;         // all that it can do is accept
     bool blocking;          // adopted: accept could block, so it looks first
     bool mute;              // shut for sending
+    bool foreign;           // no Socket, but what stdio.c makes
     uint8_t family;         // of a datagram Socket's addresses; 0: a stream
     uint32_t takers;        // tasks that wait in accept or for a datagram, or
                             // were just woken
@@ -121,8 +122,10 @@ int neapL_send_datagram(lua_State *L);
 void neapL_add_datagrams(lua_State *L, neap_runtime *rt);
 void neapL_add_udp(lua_State *L, neap_runtime *rt);
 
-// Adds accept, recv and send to the table of methods on top.
-void neapL_add_transfers(lua_State *L, neap_runtime *rt);
+// Adds methods to the table on top: accept; recv; send and write.
+void neapL_add_accept(lua_State *L, neap_runtime *rt);
+void neapL_add_receiving(lua_State *L, neap_runtime *rt);
+void neapL_add_sending(lua_State *L, neap_runtime *rt);
 
 // The same with read, read_until and lines (stream.c).
 void neapL_add_streams(lua_State *L, neap_runtime *rt);

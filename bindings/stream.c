@@ -11,7 +11,7 @@
 // counts as a call that need not wait (neapL_spend).
 #include <errno.h>
 
-#include "bindings/socket.h"
+#include "bindings/stdio.h"
 
 enum {
     SOCKET = 1, // index of the Socket on every stack here
@@ -24,7 +24,7 @@ enum { // upvalues of the function that lines returns, behind the runtime
 };
 
 static neapL_socket *check_socket(lua_State *L) {
-    return neapL_check(L, SOCKET, &neapL_socket_type);
+    return neapL_checkstream(L, NEAP_IN);
 }
 
 // 0; or it is no stream, in nil, message, code.
@@ -92,7 +92,7 @@ static ssize_t fill(lua_State *L, neapL_socket *sock) {
     if (!neapL_buffer_grow(rt, &sock->in)) return -ENOMEM;
     neapL_buffer *in = sock->in;
     ssize_t n =
-        neap_fd_recv(&sock->fd, in->bytes + in->last, in->size - in->last);
+        neapL_stream_take(sock, in->bytes + in->last, in->size - in->last);
     if (n > 0) in->last += (size_t)n;
     neapL_spend(rt, n);
     return n;

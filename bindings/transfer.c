@@ -14,6 +14,7 @@
 
 #include "bindings/address.h"
 #include "bindings/socket.h"
+#include "bindings/stdio.h"
 #include "core/sys.h"
 
 enum {
@@ -68,8 +69,8 @@ static void check_reader(lua_State *L, neapL_socket *sock) {
     if (!task) sock->user[NEAP_IN] = 0; // it was killed while it waited
     else {
         neapL_task_push(L, task);
-        luaL_error(L, "socket is already being read by %s",
-                   neapL_describe(L, -1));
+        luaL_error(L, "%s is already being read by %s",
+                   sock->foreign ? "stdin" : "socket", neapL_describe(L, -1));
     }
 }
 
@@ -88,7 +89,7 @@ int neapL_socket_await(lua_State *L, neapL_socket *sock, lua_KContext ctx,
     neapL_task *task = neapL_waiting(L, NEAPL_RECV);
     sock->user[NEAP_IN] = task->id;
     if (sock->fd.latch[NEAP_IN]) return neapL_pause(L, NEAPL_RECV, ctx, k);
-    neapL_socket_wait(sock, NEAP_IN, task);
+    neapL_stream_wait(sock, NEAP_IN, task);
     return neapL_suspend(L, ctx, k);
 }
 
@@ -119,7 +120,7 @@ static int recv_k(lua_State *L, int status, lua_KContext max) {
     char *bytes = neapL_scratch(L);
     ssize_t n = -EAGAIN;
     if (sock->fd.latch[NEAP_IN])
-        n = neap_fd_recv(&sock->fd, bytes, (size_t)max);
+        n = neapL_stream_take(sock, bytes, (size_t)max);
     if (n == -EAGAIN) return neapL_socket_await(L, sock, max, recv_k);
     neapL_spend(neapL_rt(L), n);
     neap_fd_pass(&sock->fd, NEAP_IN);
@@ -131,7 +132,7 @@ static int recv_k(lua_State *L, int status, lua_KContext max) {
 
 // sock:recv([max]) -> bytes | nil (end of stream) | nil, message, code
 static int socket_recv(lua_State *L) {
-    const neapL_socket *sock = check_socket(L);
+    const neapL_socket *sock = neapL_checkstream(L, NEAP_IN);
     lua_Integer max = luaL_optinteger(L, 2, NEAPL_SCRATCH_SIZE);
     luaL_argcheck(L, max >= 0, 2, "negative count of bytes");
     if (sock->listening) return neapL_fail(L, -ENOTCONN, "recv");
@@ -145,6 +146,7 @@ static int socket_recv(lua_State *L) {
 
 // What was sent of the string cannot be taken back: the stream ends here.
 static void silence(neapL_socket *sock) {
+    if (sock->foreign) return; // others write there, too
     sock->mute = true;
     if (neapL_is_open(sock)) neap_sys_shutdown(sock->fd.number, SHUT_WR);
 }
@@ -167,11 +169,11 @@ static int await_turn(lua_State *L, neapL_socket *sock, lua_KFunction k) {
 
 // A wait that is refused, because nobody can wait here, breaks the string off.
 static neapL_task *await_room(lua_State *L, neapL_socket *sock, size_t sent) {
-    sock->mute = sent > 0;
+    sock->mute = sent > 0 && !sock->foreign;
     neapL_task *task = neapL_waiting(L, NEAPL_SEND);
     sock->mute = false;
     sock->user[NEAP_OUT] = task->id;
-    neapL_socket_wait(sock, NEAP_OUT, task);
+    neapL_stream_wait(sock, NEAP_OUT, task);
     return task;
 }
 
@@ -181,8 +183,9 @@ static int push_bytes(lua_State *L, neapL_socket *sock, size_t *sent) {
     size_t size;
     const char *bytes = lua_tolstring(L, DATA, &size);
     while (*sent < size) {
-        if (!sock->fd.latch[NEAP_OUT]) return -EAGAIN;
-        ssize_t n = neap_fd_send(&sock->fd, bytes + *sent, size - *sent);
+        bool spent = sock->foreign && neapL_is_spent(L); // a file takes all
+        if (!sock->fd.latch[NEAP_OUT] || spent) return -EAGAIN;
+        ssize_t n = neapL_stream_give(sock, bytes + *sent, size - *sent);
         if (n < 0) return (int)n;
         *sent += (size_t)n;
         neapL_spend(neapL_rt(L), n);
@@ -220,7 +223,7 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
 
 // sock:send(data) -> true | nil, message, code: when the kernel has all of it
 static int socket_send(lua_State *L) {
-    const neapL_socket *sock = check_socket(L);
+    const neapL_socket *sock = neapL_checkstream(L, NEAP_OUT);
     luaL_checkstring(L, DATA);
     if (sock->listening) return neapL_fail(L, -ENOTCONN, "send");
     if (neapL_is_datagram(sock)) return neapL_send_datagram(L);
@@ -231,7 +234,7 @@ static int socket_send(lua_State *L) {
 
 // sock:write(...) -> sock | nil, message, code: strings and numbers, one send
 static int socket_write(lua_State *L) {
-    const neapL_socket *sock = check_socket(L);
+    const neapL_socket *sock = neapL_checkstream(L, NEAP_OUT);
     int count = lua_gettop(L) - SOCKET;
     for (int arg = DATA; arg < DATA + count; arg++) luaL_checkstring(L, arg);
     if (sock->listening) return neapL_fail(L, -ENOTCONN, "write");
@@ -302,11 +305,19 @@ static int socket_accept(lua_State *L) {
     return neapL_begin(L, FRESH, accept_k);
 }
 
-void neapL_add_transfers(lua_State *L, neap_runtime *rt) {
-    static const luaL_Reg methods[] = {{"accept", socket_accept},
-                                       {"recv", socket_recv},
-                                       {"send", socket_send},
-                                       {"write", socket_write},
-                                       {NULL, NULL}};
-    neapL_addfuncs(L, rt, methods);
+static const luaL_Reg accepting[] = {{"accept", socket_accept}, {NULL, NULL}};
+static const luaL_Reg receiving[] = {{"recv", socket_recv}, {NULL, NULL}};
+static const luaL_Reg sending[] = {
+    {"send", socket_send}, {"write", socket_write}, {NULL, NULL}};
+
+void neapL_add_accept(lua_State *L, neap_runtime *rt) {
+    neapL_addfuncs(L, rt, accepting);
+}
+
+void neapL_add_receiving(lua_State *L, neap_runtime *rt) {
+    neapL_addfuncs(L, rt, receiving);
+}
+
+void neapL_add_sending(lua_State *L, neap_runtime *rt) {
+    neapL_addfuncs(L, rt, sending);
 }

@@ -51,6 +51,18 @@ ssize_t neap_sys_sendmsg(int fd, const struct msghdr *message) {
     return n < 0 ? -errno : n;
 }
 
+ssize_t neap_sys_read(int fd, void *bytes, size_t size) {
+    ssize_t n;
+    RETRY(n, read(fd, bytes, size));
+    return n < 0 ? -errno : n;
+}
+
+ssize_t neap_sys_write(int fd, const void *bytes, size_t size) {
+    ssize_t n;
+    RETRY(n, write(fd, bytes, size));
+    return n < 0 ? -errno : n;
+}
+
 int neap_sys_socket(int family, int type) {
     return outcome(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
@@ -131,7 +143,7 @@ int neap_sys_ready(int fd, bool writing) {
     struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
     int rc;
     RETRY(rc, poll(&one, 1, 0));
-    return outcome(rc);
+    return rc > 0 && one.revents & POLLNVAL ? -EBADF : outcome(rc);
 }
 
 int neap_sys_pipe(int pair[2]) {

@@ -41,6 +41,8 @@ void neap_sys_unpages(void *pages, size_t size);
 // ---- descriptors of any kind
 int neap_sys_blocks(int fd);              // 1: a read of it may block, or 0
 int neap_sys_ready(int fd, bool writing); // 1: ready at this moment, or 0
+ssize_t neap_sys_read(int fd, void *bytes, size_t size); // may block
+ssize_t neap_sys_write(int fd, const void *bytes, size_t size);
 int neap_sys_pipe(int pair[2]);
 int neap_sys_lstat(const char *path, struct stat *about);
 int neap_sys_unlink(const char *path);

@@ -442,6 +442,59 @@ function Socket:peername() end
 ---@overload fun(self: neap.Socket, name: "rcvbuf"|"sndbuf", bytes: integer): true?, string?, string?
 function Socket:setopt(name, value) end
 
+-- Standard streams ----------------------------------------------------------
+
+---Descriptor 0.
+---@class neap.Stdin
+local Stdin = {}
+
+---As `Socket:read`; a line has no limit (waits).
+---@param format? "l"|"L"|"a"|integer
+---@return string? bytes
+---@return string? message
+---@return string? code
+---@return string? read  what was read before the failure
+function Stdin:read(format) end
+
+---As `Socket:read_until` (waits).
+---@param delimiter string
+---@param max? integer
+---@return string? bytes
+---@return string? message
+---@return string? code
+---@return string? read  what was read before the failure
+function Stdin:read_until(delimiter, max) end
+
+---As `Socket:lines` (waits).
+---@param format? "l"|"L"|"a"|integer
+---@return fun(): string?
+function Stdin:lines(format) end
+
+---What has arrived (waits); nil alone is the end.
+---@param max? integer
+---@return string? bytes
+---@return string? message
+---@return string? code
+function Stdin:recv(max) end
+
+---Descriptor 1.
+---@class neap.Stdout
+local Stdout = {}
+
+---Writes all of it (waits).
+---@param ... string|number
+---@return neap.Stdout? self
+---@return string? message
+---@return string? code
+function Stdout:write(...) end
+
+---Writes all of it (waits).
+---@param data string
+---@return true? sent
+---@return string? message
+---@return string? code
+function Stdout:send(data) end
+
 -- Loop ----------------------------------------------------------------------
 
 ---asyncio's face of the loop.
@@ -526,6 +579,8 @@ function Loop:remove_writer(fd) end
 
 ---@class neap
 ---@field _VERSION string  "neap 0.1.0"
+---@field stdin neap.Stdin
+---@field stdout neap.Stdout
 local neap = {}
 
 ---Runs main until it returns; cancels and awaits what it left behind (waits).
@@ -801,6 +856,20 @@ function neap.socketpair(options) end
 ---@return string? message
 ---@return string? code
 function neap.socket(fd, options) end
+
+---Waits until a descriptor can be read (waits).
+---@param fd neap.Socket|integer
+---@return true? ready
+---@return string? message
+---@return string? code
+function neap.wait_readable(fd) end
+
+---Waits until a descriptor can be written (waits).
+---@param fd neap.Socket|integer
+---@return true? ready
+---@return string? message
+---@return string? code
+function neap.wait_writable(fd) end
 
 -- neap.generator ------------------------------------------------------------
 --

@@ -106,10 +106,9 @@ static bool run_all(command *c, const options *o) {
     if (!run_steps(c, o)) return false;
     bool scripted = o->script < o->argc;
     if (scripted && !run_script(c, o)) return false;
-    bool idle = !scripted && !o->code && !o->copyright;
-    bool asked = idle && isatty(STDIN_FILENO);
-    if (asked) puts(LUA_COPYRIGHT);
-    if (asked || o->interactive) {
+    bool idle = options_idle(o);
+    if (options_prompt(o)) {
+        if (idle) puts(LUA_COPYRIGHT);
         repl_run(c);
         return false;
     }

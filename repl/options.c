@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "repl/options.h"
 
@@ -97,6 +98,14 @@ bool options_next(const options *o, int *index, options_step *step) {
         return true;
     }
     return false;
+}
+
+bool options_idle(const options *o) {
+    return o->script >= o->argc && !o->code && !o->copyright;
+}
+
+bool options_prompt(const options *o) {
+    return o->interactive || (options_idle(o) && isatty(STDIN_FILENO));
 }
 
 void options_complain(const options *o, const char *name) {

@@ -24,6 +24,12 @@ typedef struct options {
 
 void options_parse(options *o, int argc, char **argv);
 
+// There is nothing to run: no script, no code.
+bool options_idle(const options *o);
+
+// It will ask for lines: it was told to, or is idle on a terminal.
+bool options_prompt(const options *o);
+
 // What is wrong, to stderr: one line.
 void options_complain(const options *o, const char *name);
 

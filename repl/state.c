@@ -95,6 +95,7 @@ bool state_open(command *c, const options *o) {
     neap_config config = NEAP_CONFIG_INIT;
     if (wants_debugging(o)) config.flags |= NEAP_DEBUG_MODE;
     if (o->virtual_clock) config.flags |= NEAP_VIRTUAL_CLOCK;
+    if (options_prompt(o)) config.flags |= NEAP_HOST_STDIN;
     config.seed = o->seed;
     config.report = report_task;
     config.report_ud = c;

@@ -57,6 +57,16 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     return syscall(SYS_sendmsg, fd, message, flags);
 }
 
+ssize_t read(int fd, void *bytes, size_t size) {
+    if (interrupted()) return -1;
+    return syscall(SYS_read, fd, bytes, size);
+}
+
+ssize_t write(int fd, const void *bytes, size_t size) {
+    if (interrupted()) return -1;
+    return syscall(SYS_write, fd, bytes, size);
+}
+
 int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     if (interrupted()) return -1;
     return (int)syscall(SYS_accept4, fd, address, size, flags);
@@ -180,6 +190,21 @@ static void signals_do_not_end_a_transfer(void **state) {
     close_pair(pair);
 }
 
+static void what_is_no_socket_is_read_and_written(void **state) {
+    (void)state;
+    int pair[2];
+    char byte;
+    assert_int_equal(neap_sys_pipe(pair), 0);
+    signals_left = 3; // I2
+    assert_int_equal(neap_sys_write(pair[1], "x", 1), 1);
+    signals_left = 3;
+    assert_int_equal(neap_sys_read(pair[0], &byte, 1), 1);
+    assert_int_equal(signals_left, 0);
+    assert_int_equal(neap_sys_read(pair[0], &byte, 1), -EAGAIN);
+    assert_int_equal(neap_sys_write(pair[0], "x", 1), -EBADF);
+    close_pair(pair);
+}
+
 static void what_is_no_descriptor_is_an_error(void **state) {
     (void)state; // N8
     char byte;
@@ -187,6 +212,9 @@ static void what_is_no_descriptor_is_an_error(void **state) {
     assert_int_equal(neap_sys_recv(-1, &byte, 1), -EBADF);
     assert_int_equal(neap_sys_send(-1, "x", 1), -EBADF);
     assert_int_equal(neap_sys_listen(-1, 1), -EBADF);
+    assert_int_equal(neap_sys_read(-1, &byte, 1), -EBADF);
+    assert_int_equal(neap_sys_write(-1, "x", 1), -EBADF);
+    assert_int_equal(neap_sys_ready(INT32_MAX, false), -EBADF);
     assert_int_equal(neap_sys_shutdown(-1, SHUT_RD), -EBADF);
     assert_int_equal(neap_sys_blocks(-1), -EBADF);
     assert_int_equal(neap_sys_close(INT32_MAX), -EBADF);
@@ -411,6 +439,7 @@ int main(void) {
         cmocka_unit_test(the_end_of_a_stream_is_nothing),
         cmocka_unit_test(a_broken_pipe_is_a_value),
         cmocka_unit_test(signals_do_not_end_a_transfer),
+        cmocka_unit_test(what_is_no_socket_is_read_and_written),
         cmocka_unit_test(what_is_no_descriptor_is_an_error),
         cmocka_unit_test(datagrams_go_through_whole_or_say_so),
         cmocka_unit_test(a_datagram_without_a_taker_is_an_error),

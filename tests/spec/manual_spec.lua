@@ -119,6 +119,8 @@ local function samples()
     condition = neap.Condition(),
     barrier = neap.Barrier(1),
     socket = sock,
+    stdin = neap.stdin,
+    stdout = neap.stdout,
     loop = neap.loop(),
     gen = generator.new(neap.yield),
   }
@@ -151,7 +153,8 @@ end
 
 -- What the editors' file declares; Awaitable is both Task and Future.
 local function declared()
-  local set = {["neap._VERSION"] = true, ["generator.GeneratorExit"] = true}
+  local set = {["neap._VERSION"] = true, ["generator.GeneratorExit"] = true,
+    ["neap.stdin"] = true, ["neap.stdout"] = true}
   for owner, mark, name in
     read "docs/neap.lua":gmatch "\nfunction (%w+)([.:])([%w_]+)" do
     local kinds = owner == "Awaitable" and {"task", "future"}
@@ -256,6 +259,8 @@ local calls = {
   ["neap.wait"] = function(its) neap.wait {its.ended} end,
   ["neap.group"] = function() neap.group(math.type) end,
   ["neap.connect"] = function() neap.connect("127.0.0.1", 1) end,
+  ["neap.wait_readable"] = function(its) neap.wait_readable(its.socket) end,
+  ["neap.wait_writable"] = function(its) neap.wait_writable(its.socket) end,
   ["task:await"] = function(its) its.task:await() end,
   ["future:await"] = function(its) its.ended:await() end,
   ["group:wait"] = function()
@@ -286,6 +291,12 @@ local calls = {
   ["socket:send_to"] = function(its)
     its.udp:send_to("x", its.udp:sockname())
   end,
+  ["stdin:read"] = function() neap.stdin:read() end,
+  ["stdin:read_until"] = function() neap.stdin:read_until "x" end,
+  ["stdin:lines"] = function() neap.stdin:lines()() end,
+  ["stdin:recv"] = function() neap.stdin:recv() end,
+  ["stdout:write"] = function() neap.stdout:write "# x\n" end,
+  ["stdout:send"] = function() neap.stdout:send "# x\n" end,
   ["loop:run_until_complete"] = function(its)
     neap.loop():run_until_complete(its.ended)
   end,

@@ -31,6 +31,11 @@ static int raw_close(lua_State *L) { return result(L, close(check_fd(L))); }
 
 static int raw_dup(lua_State *L) { return result(L, dup(check_fd(L))); }
 
+// raw.dup2(fd, number): makes it that number, too
+static int raw_dup2(lua_State *L) {
+    return result(L, dup2(check_fd(L), (int)luaL_checkinteger(L, 2)));
+}
+
 static int raw_pid(lua_State *L) { return result(L, getpid()); }
 
 // raw.count() -> descriptors of this process
@@ -80,6 +85,31 @@ static int raw_pair(lua_State *L) {
     lua_pushinteger(L, pair[0]);
     lua_pushinteger(L, pair[1]);
     return 2;
+}
+
+// raw.pipe() -> fd to read, fd to write: blocking ones
+static int raw_pipe(lua_State *L) {
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC) < 0) return result(L, -1);
+    lua_pushinteger(L, pair[0]);
+    lua_pushinteger(L, pair[1]);
+    return 2;
+}
+
+// raw.read(fd) -> bytes or nil: blocks where there are none
+static int raw_read(lua_State *L) {
+    char bytes[65536];
+    ssize_t n = read(check_fd(L), bytes, sizeof bytes);
+    if (n < 0) return result(L, n);
+    lua_pushlstring(L, bytes, (size_t)n);
+    return 1;
+}
+
+// raw.write(fd, bytes) -> how many; blocks where there is no room
+static int raw_write(lua_State *L) {
+    size_t size;
+    const char *bytes = luaL_checklstring(L, 2, &size);
+    return result(L, write(check_fd(L), bytes, size));
 }
 
 // raw.listener() -> fd: a blocking one, on a port of 127.0.0.1
@@ -163,6 +193,10 @@ int luaopen_raw(lua_State *L) {
                                          {"fill", raw_fill},
                                          {"resident", raw_resident},
                                          {"allocated", raw_allocated},
+                                         {"pipe", raw_pipe},
+                                         {"read", raw_read},
+                                         {"write", raw_write},
+                                         {"dup2", raw_dup2},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
