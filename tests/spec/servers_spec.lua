@@ -4,32 +4,8 @@
 -- they come and go at once, and what the server prints is read as it comes.
 
 local neap = require "neap"
+local server_of = require "tests.spec.server"
 local shell = require "tests.spec.shell"
-
--- A script in a process of its own: lines() of what it prints, and close.
-local Server = {}
-Server.__index = Server
-
-local function start(script, arguments)
-    local line = ("echo $$; exec %s scripts/%s.lua %s"):format(
-        shell.quote(shell.neap), script, arguments)
-    local out = assert(io.popen(line))
-    return setmetatable({out = out, pid = assert(out:read "n", "no pid"),
-        rest = out:read "l"}, Server)
-end
-
--- The port that its next line tells it listens on.
-function Server:port()
-    local line = assert(self.out:read "l")
-    local port = line:match "^[Ll]istening on\t127.0.0.1\t(%d+)$" or
-        line:match "^Listening on\t0.0.0.0\t(%d+)$"
-    return tonumber(port) or error(line)
-end
-
-function Server:__close()
-    os.execute("kill " .. self.pid)
-    self.out:close()
-end
 
 -- All that comes until the answer is as long as expected.
 local function receive(sock, size)
@@ -74,7 +50,7 @@ end
 
 describe("io_scheduler", function()
     it("answers Got: to each of several clients", function()
-        local server <close> = start("scheduler/io_scheduler", "0")
+        local server <close> = server_of("scheduler/io_scheduler", "0")
         local ports = crowd(8, server:port(), function(message)
             return "Got:" .. message
         end)
@@ -92,37 +68,58 @@ describe("io_scheduler", function()
     end)
 end)
 
-describe("the two-port server", function()
-    it("echoes in upper case on both of its ports at once", function()
-        local server <close> = start("event_loop/two_port_server", "0 0")
-        local one, two = server:port(), server:port()
-        assert.are_not.equal(one, two)
-        neap.gather(function() crowd(4, one, string.upper) end,
-            function() crowd(4, two, string.upper) end)
-        local counts = {accepted = 0, echoing = 0, closing = 0}
-        while counts.closing < 8 do
-            local word = assert(server.out:read "l"):match "^%a+"
-            counts[word] = counts[word] + 1
+-- Document 002's server and its client, by hand and in their stream form.
+for server_script, client_script in pairs {
+    ["event_loop/two_port_server"] = "scripts/event_loop/client.lua",
+    ["event_loop/stream_server"] = "scripts/event_loop/stream_client.lua",
+} do
+    describe(server_script, function()
+        it("echoes in upper case on both of its ports at once", function()
+            local server <close> = server_of(server_script, "0 0")
+            local one, two = server:port(), server:port()
+            assert.are_not.equal(one, two)
+            neap.gather(function() crowd(4, one, string.upper) end,
+                function() crowd(4, two, string.upper) end)
+            local counts = {accepted = 0, echoing = 0, closing = 0}
+            while counts.closing < 8 do
+                local word = assert(server.out:read "l"):match "^%a+"
+                counts[word] = counts[word] + 1
+            end
+            assert.are.same({accepted = 8, echoing = 40, closing = 8}, counts)
+        end)
+
+        it("answers what is typed into its client", function()
+            local server <close> = server_of(server_script, "0 0")
+            local client = shell.command({client_script,
+                tostring(server:port())}, "hello\n\nworld\n")
+            assert.are.equal(">>: HELLO\n>>: >>: WORLD\n>>: ", client.out)
+            assert.are.equal(0, client.status)
+        end)
+
+        it("leaves its client with words where there is none", function()
+            local listener = assert(neap.listen("127.0.0.1", 0))
+            local _, port = listener:sockname()
+            listener:close()
+            local client = shell.command({client_script, tostring(port)},
+                "hello\n")
+            assert.matches("Connection refused", client.err, 1, true)
+            assert.are.equal(1, client.status)
+        end)
+    end)
+end
+
+describe("event_loop/stream_server", function()
+    it("echoes a line, however many pieces it comes in", function()
+        local server <close> = server_of("event_loop/stream_server", "0 0")
+        local sock <close> = assert(neap.connect("127.0.0.1", server:port()))
+        for piece in ("one\ntwo\n"):gmatch "." do
+            sock:send(piece)
+            neap.sleep(0.001)
         end
-        assert.are.same({accepted = 8, echoing = 40, closing = 8}, counts)
-    end)
-
-    it("answers what is typed into its client", function()
-        local server <close> = start("event_loop/two_port_server", "0 0")
-        local port = server:port()
-        local client = shell.command({"scripts/event_loop/client.lua",
-            tostring(port)}, "hello\n\nworld\n")
-        assert.are.equal(">>: HELLO\n>>: >>: WORLD\n>>: ", client.out)
-        assert.are.equal(0, client.status)
-    end)
-
-    it("leaves its client with words where there is no server", function()
-        local listener = assert(neap.listen("127.0.0.1", 0))
-        local _, port = listener:sockname()
-        listener:close()
-        local client = shell.command({"scripts/event_loop/client.lua",
-            tostring(port)}, "hello\n")
-        assert.matches("Connection refused", client.err, 1, true)
-        assert.are.equal(1, client.status)
+        assert.are.equal("ONE", sock:read "l")
+        assert.are.equal("TWO", sock:read "l")
+        sock:write("and the ", "rest")
+        sock:shutdown "send"
+        assert.are.equal("AND THE REST", sock:read "a")
     end)
 end)
