@@ -113,7 +113,7 @@ end
 -- Connections --------------------------------------------------------------
 
 -- Both ends, and what closes them both at the end of the caller's block.
-local function guarded(a, b)
+function sockets.guarded(a, b)
   return a, b, setmetatable({}, {__close = function()
     a:close()
     b:close()
@@ -129,7 +129,7 @@ function sockets.datagrams(host)
 end
 
 function sockets.pair(options)
-  return guarded(assert(neap.socketpair(options)))
+  return sockets.guarded(assert(neap.socketpair(options)))
 end
 
 -- The same over TCP ("127.0.0.1", "::1") or over a path ("unix").
@@ -141,7 +141,7 @@ function sockets.connection(host)
   local server = neap.spawn(listener.accept, listener)
   if not port then name = "unix:" .. name end
   local client = assert(neap.connect(name, port))
-  return guarded(client, (assert(server:await())))
+  return sockets.guarded(client, (assert(server:await())))
 end
 
 -- The kinds of connection that must behave alike: name and maker.

@@ -1,0 +1,139 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The demos that serve, each a process of its own, and real clients.
+
+local neap = require "neap"
+local server_of = require "tests.spec.server"
+local shell = require "tests.spec.shell"
+local sockets = require "tests.spec.sockets"
+
+teardown(sockets.clean)
+
+local function test(name, fn) it(name, sockets.bounded(fn)) end
+
+-- The proxy ----------------------------------------------------------------
+
+-- What the proxy is told, and what connect takes, of where a Socket listens.
+local function spoken(host, port)
+    if not port then return "unix:" .. host end
+    return ("[%s]:%d"):format(host, port)
+end
+
+local function connectable(host, port)
+    if not port then return "unix:" .. host end
+    return host, port
+end
+
+-- A listener, and a proxy that leads to it; `from` is where the proxy listens.
+local function forward(from, ...)
+    local target = assert(neap.listen(...))
+    local proxy = server_of("demos/port_forward",
+        shell.quote(from) .. " " .. shell.quote(spoken(target:sockname())))
+    return target, proxy, setmetatable({}, {__close = function()
+        target:close()
+        local _ <close> = proxy
+    end})
+end
+
+-- A connection through it: both ends, and what closes them.
+local function connect(target, proxy)
+    local accepting = neap.spawn(target.accept, target)
+    local a = assert(neap.connect(connectable(proxy:address())))
+    return sockets.guarded(a, (assert(accepting:await())))
+end
+
+local function unix() return "unix:" .. sockets.path() end
+
+for _, way in ipairs {
+    {"TCP to TCP", "127.0.0.1:0", "127.0.0.1", 0},
+    {"TCP to TCP over IPv6", "[::1]:0", "::1", 0},
+    {"TCP to Unix", "localhost:0", unix()},
+    {"Unix to TCP", unix(), "127.0.0.1", 0},
+    {"Unix to Unix", "unix:@" .. sockets.path(), unix()},
+} do
+    describe("port_forward, " .. way[1], function()
+        test("a question up to its end, then the answer", function()
+            local target, proxy, _ <close> = forward(table.unpack(way, 2))
+            local a, b, _ <close> = connect(target, proxy)
+            a:write("why", "?")
+            a:shutdown "send"
+            assert.equal("why?", b:read "a")
+            b:write("because", ".")
+            b:close()
+            assert.equal("because.", a:read "a")
+            assert.equal("1: through", proxy.out:read "l")
+        end)
+    end)
+end
+
+describe("port_forward", function()
+    test("the other end may end first", function()
+        local target, proxy, _ <close> = forward("127.0.0.1:0", unix())
+        local a, b, _ <close> = connect(target, proxy)
+        b:write "no questions, please"
+        b:shutdown "send"
+        assert.equal("no questions, please", a:read "a")
+        a:write "a remark, then"
+        a:close()
+        assert.equal("a remark, then", b:read "a")
+    end)
+
+    test("who is not read waits, and nothing is lost", function()
+        local target, proxy, _ <close> = forward("127.0.0.1:0", "127.0.0.1", 0)
+        local a, b, _ <close> = connect(target, proxy)
+        local size = 64 * 1024 * 1024    -- more than any kernel keeps
+        local sender = neap.spawn(function()
+            a:send(("x"):rep(size))
+            a:shutdown "send"
+        end)
+        neap.wait({sender}, {timeout = 0.2})
+        assert.is_false(sender:done())
+        local count = 0
+        for piece in b:lines(65536) do count = count + #piece end
+        assert.equal(size, count)
+    end)
+
+    test("many at once, each its own", function()
+        local target, proxy, _ <close> = forward("127.0.0.1:0", unix())
+        neap.spawn(function()
+            for conn in target.accept, target do
+                neap.spawn(function()
+                    conn:write(conn:read "a":upper())
+                    conn:close()
+                end)
+            end
+        end)
+        local host, port = proxy:address()
+        local numbers = {}
+        for i = 1, 100 do numbers[i] = i end
+        neap.map(numbers, function(number)
+            local sock <close> = assert(neap.connect(host, port))
+            sock:write("number ", number)
+            sock:shutdown "send"
+            assert.equal("NUMBER " .. number, sock:read "a")
+        end)
+    end)
+
+    test("without a target: an end for the client, and it stays", function()
+        local target, proxy, _ <close> = forward("127.0.0.1:0", unix())
+        local host, port = proxy:address()
+        target:close()
+        for i = 1, 2 do
+            local sock <close> = assert(neap.connect(host, port))
+            assert.equal("", sock:read "a")
+            assert.matches(("^%d: .*unix:.*No such file"):format(i),
+                proxy.out:read "l")
+        end
+    end)
+
+    test("tells what is wrong with its arguments", function()
+        for line, words in pairs {[""] = "usage:", ["127.0.0.1:0"] = "usage:",
+            ["127.0.0.1:0 nowhere"] = "nowhere: neither unix:PATH nor",
+            ["::1:80 unix:@x"] = "::1:80: neither unix:PATH nor"} do
+            local result = shell.run(("%s scripts/demos/port_forward.lua %s")
+                :format(shell.quote(shell.neap), line), "")
+            assert.equal(1, result.status)
+            assert.matches(words, result.err, 1, true)
+        end
+    end)
+end)
