@@ -11,6 +11,108 @@ teardown(sockets.clean)
 
 local function test(name, fn) it(name, sockets.bounded(fn)) end
 
+-- The chat room ------------------------------------------------------------
+
+local function enter(port, name)
+    local sock = assert(neap.connect("127.0.0.1", port))
+    assert.equal("Your name?", sock:read())
+    sock:write(name, "\n")
+    return sock, (assert(sock:read()))
+end
+
+describe("chat", function()
+    test("names, notices, and what is said", function()
+        local room <close> = server_of("demos/chat", "0")
+        local port = room:port()
+        local ada, there = enter(port, "Ada")
+        assert.equal("* here: nobody", there)
+        local ben, there = enter(port, "Ben")
+        assert.equal("* here: Ada", there)
+        assert.equal("* Ben has joined", ada:read())
+
+        ben:write("hello\r\n")
+        assert.equal("Ben: hello", ada:read())
+        ada:write("good morning\n")
+        assert.equal("Ada: good morning", ben:read())
+
+        local cleo, there = enter(port, "Cleo")
+        assert.equal("* here: Ada, Ben", there)
+        assert.equal("* Cleo has joined", ada:read())
+        assert.equal("* Cleo has joined", ben:read())
+        ben:close()
+        assert.equal("* Ben has left", ada:read())
+        assert.equal("* Ben has left", cleo:read())
+        for _, line in ipairs {"* Ada has joined", "* Ben has joined",
+            "* Cleo has joined", "* Ben has left"} do
+            assert.equal(line, room.out:read "l")
+        end
+    end)
+
+    test("a name is one word, and one member's", function()
+        local room <close> = server_of("demos/chat", "0")
+        local port = room:port()
+        local ada <close> = enter(port, "Ada")
+        for _, name in ipairs {"Ada", "", "A da", "* Ada", ("A"):rep(21)} do
+            local sock <close>, answer = enter(port, name)
+            assert.equal("Another one, please: one word, not in use.", answer)
+            sock:write("Ben\n")
+            assert.equal("* here: Ada", sock:read())
+            assert.equal("* Ben has joined", ada:read())
+            sock:close()
+            assert.equal("* Ben has left", ada:read())
+        end
+    end)
+
+    test("who does not read holds up nobody, and is put out", function()
+        local room <close> = server_of("demos/chat", "0")
+        local port = room:port()
+        local ada <close> = enter(port, "Ada")
+        local ben <close> = enter(port, "Ben")
+        local sly <close> = enter(port, "Sly")
+        sly:setopt("rcvbuf", 4096)
+        assert.equal("* Ben has joined", ada:read())
+        assert.equal("* Sly has joined", ada:read())
+        assert.equal("* Sly has joined", ben:read())
+
+        local notice = neap.spawn(ada.read, ada)
+        local words, count = ("x"):rep(32000), 0
+        while not notice:done() do
+            count = count + 1
+            assert(ada:write(words, "\n"))
+            local heard = ben:read()
+            if heard:find "^%*" then heard = ben:read() end
+            assert.equal(5 + #words, #heard)
+        end
+        assert.is_true(count > 100)
+        assert.equal("* Sly is too slow, and was shown the door",
+            notice:await())
+    end)
+
+    test("a crowd: each hears what all the others say", function()
+        local room <close> = server_of("demos/chat", "0")
+        local port, all = room:port(), neap.Barrier(20)
+        local function guest(number)
+            local sock <close> = enter(port, "guest" .. number)
+            all:wait()
+            sock:write("I am ", number, "\n")
+            local heard = {}
+            repeat
+                local line = assert(sock:read())
+                heard[#heard + 1] = line:match "^guest%d+: I am (%d+)$"
+            until #heard == 19
+            all:wait()
+            return heard
+        end
+        local numbers = {}
+        for i = 1, 20 do numbers[i] = i end
+        for number, heard in ipairs(neap.map(numbers, guest)) do
+            heard[#heard + 1] = tostring(number)
+            table.sort(heard, function(a, b) return a + 0 < b + 0 end)
+            for i = 1, 20 do assert.equal(tostring(i), heard[i]) end
+        end
+    end)
+end)
+
 -- The proxy ----------------------------------------------------------------
 
 -- What the proxy is told, and what connect takes, of where a Socket listens.
