@@ -4,7 +4,8 @@
 -- The same client as client.lua, for stream_server.lua: it writes a line and
 -- reads a line. The document's recv(1024) takes what has come so far, which may
 -- be half of the answer, or two of them; read waits for the whole line, and
--- leaves what comes behind it for the next.
+-- leaves what comes behind it for the next. The keyboard is such a stream, too:
+-- neap.stdin waits as a Socket does, and would hold up no other task.
 --
 -- It needs a server and a person, so there is no output to compare: a spec
 -- types into it.
@@ -22,7 +23,7 @@ local port = tonumber(arg[1]) or 8080
 local function input(prompt)
     io.write(prompt)
     io.flush()
-    return io.read("l")
+    return neap.stdin:read("l")
 end
 
 local c <close> = assert(neap.connect("127.0.0.1", port))
