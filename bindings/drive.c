@@ -31,6 +31,11 @@ static void turn_once(turning *turns, lua_State *L) {
     neap_runtime *rt = turns->rt;
     neapL_interrupt_loop(rt, L);
     turns->rc = neap_loop_turn(&rt->loop, turns->limit_ns);
+    if (turns->rc == -EDEADLK && neapL_stays_forever(rt)) {
+        neap_loop_hold(&rt->loop, 1);
+        turns->rc = neap_loop_turn(&rt->loop, turns->limit_ns);
+        neap_loop_hold(&rt->loop, -1);
+    }
     neapL_leave_slice(rt);
     if (neapL_interrupt_loop(rt, L) && turns->rc == -EDEADLK) turns->rc = 0;
     neapL_report_failed(rt);

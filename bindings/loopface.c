@@ -52,6 +52,14 @@ static stay *push_stay(lua_State *L, neapL_future *future) {
     return here;
 }
 
+// run_forever is no deadlock: a signal's or another thread's stop may come.
+bool neapL_stays_forever(const neap_runtime *rt) {
+    const neap_link *link = rt->forevers.next;
+    for (; link != &rt->forevers; link = link->next)
+        if (!NEAP_OWNER(link, stay, link)->future) return true;
+    return false;
+}
+
 static bool is_over(const stay *here) {
     bool ended = here->future && !neapL_is_pending(here->future);
     return ended || here->stopped;
@@ -75,11 +83,8 @@ static bool is_through(neap_runtime *rt, const void *ud) {
 // As asyncio's: a stop that came before still lets one pass run.
 static int stay_outside(lua_State *L, stay *here) {
     neap_runtime *rt = neapL_rt(L);
-    bool forever = !here->future;
     if (here->stopped) neap_loop_stop(&rt->loop), neapL_turn(rt, L, 0);
-    if (forever) neap_loop_hold(&rt->loop, 1);
     int rc = neapL_drive(rt, L, is_through, here);
-    if (forever) neap_loop_hold(&rt->loop, -1);
     rt->loop.stopping = false;
     neap_list_unlink(&here->link);
     if (rc < 0 && !is_over(here))
@@ -101,7 +106,7 @@ static int stay_k(lua_State *L, int status, lua_KContext ctx) {
     if (is_over(here)) return leave(L, here);
     neapL_waiting(L, here->future ? NEAPL_AWAIT : NEAPL_FOREVER);
     if (here->future) neap_task_wait(here->waiter, &here->future->line);
-    else neap_task_wait_outside(here->waiter, NULL);
+    else neap_task_wait(here->waiter, NULL);
     return neapL_suspend(L, ctx, stay_k);
 }
 

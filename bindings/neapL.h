@@ -368,6 +368,9 @@ typedef bool (*neapL_until)(neap_runtime *rt, const void *ud);
 int neapL_drive(neap_runtime *rt, lua_State *L, neapL_until until,
                 const void *ud);
 
+// A run_forever is under way: nothing to do is no deadlock. (loopface.c)
+bool neapL_stays_forever(const neap_runtime *rt);
+
 // One turn, protected as above; the number of slices or -errno.
 int neapL_turn(neap_runtime *rt, lua_State *L, int64_t limit_ns);
 

@@ -125,7 +125,7 @@ function sockets.datagrams(host)
   local function make()
     return assert(neap.udp(host or "unix:" .. sockets.path()))
   end
-  return guarded(make(), make())
+  return sockets.guarded(make(), make())
 end
 
 function sockets.pair(options)
