@@ -9,8 +9,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
-#include <sys/mman.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -117,23 +119,6 @@ int neap_sys_close(int fd) {
     return outcome(close(fd));
 }
 
-#ifndef MAP_POPULATE // Linux has it; elsewhere pages come one by one
-#define MAP_POPULATE 0
-#endif
-
-void *neap_sys_pages(size_t size) {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
-    assert(size > 0);
-    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
-}
-
-void neap_sys_unpages(void *pages, size_t size) {
-    int rc = munmap(pages, size);
-    assert(rc == 0);
-    (void)rc;
-}
-
 int neap_sys_blocks(int fd) {
     int flags = outcome(fcntl(fd, F_GETFL));
     return flags < 0 ? flags : !(flags & O_NONBLOCK);
@@ -159,4 +144,20 @@ int neap_sys_lstat(const char *path, struct stat *about) {
 int neap_sys_unlink(const char *path) {
     assert(path);
     return outcome(unlink(path));
+}
+
+int neap_sys_thread(void *(*run)(void *), void *arg) {
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); // a thread inherits it
+    int rc = pthread_create(&thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc ? -rc : -pthread_detach(thread);
+}
+
+int neap_sys_resolve(const char *host, const char *service,
+                     struct addrinfo **list) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    return getaddrinfo(host, service, &hints, list);
 }
