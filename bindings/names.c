@@ -273,8 +273,8 @@ static int resolve_k(lua_State *L, int status, lua_KContext index) {
 static int net_resolve(lua_State *L) {
     bool port = !lua_isnoneornil(L, PORT);
     const char *host = luaL_checkstring(L, HOST);
-    luaL_argcheck(L, *host && strcmp(host, "*") != 0 && !neapL_is_unix(L, HOST), HOST,
-                  "there is no host to resolve");
+    luaL_argcheck(L, *host && strcmp(host, "*") != 0 && !neapL_is_unix(L, HOST),
+                  HOST, "there is no host to resolve");
     lua_settop(L, PORT);
     if (!port) lua_pushinteger(L, 0), lua_replace(L, PORT);
     lua_pushboolean(L, port);
