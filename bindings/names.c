@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "bindings/socket.h"
+#include "bindings/sys.h"
 #include "core/pool.h"
-#include "core/sys.h"
 
 enum {
     HOST = 1, // of the stack

@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 // ---- interrupted calls
 
