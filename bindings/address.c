@@ -16,7 +16,6 @@
 #include "bindings/neapL.h"
 
 enum {
-    HOST_MAX = 255,  // bytes of a name, as DNS has it
     PORT_MAX = 65535 // 16 bits
 };
 
@@ -113,16 +112,19 @@ bool neapL_getaddress(lua_State *L, int host, int nth, neapL_address *address) {
 
 // What no host or port can be raises; what might be one tomorrow (a name, a
 // path for a kernel with longer ones) is a failure and no misuse.
-static void check_host(lua_State *L, int host) {
+void neapL_checkhost(lua_State *L, int host) {
     size_t length;
     const char *name = luaL_checklstring(L, host, &length);
     luaL_argcheck(L, strlen(name) == length, host, "host has a zero byte");
     bool local = neapL_is_unix(L, host);
     luaL_argcheck(L, !local || length > PREFIX_SIZE, host, "path is empty");
-    if (local) return;
-    luaL_argcheck(L, length <= HOST_MAX, host, "host is longer than 255 bytes");
-    lua_Integer port = luaL_checkinteger(L, host + 1);
-    luaL_argcheck(L, 0 <= port && port <= PORT_MAX, host + 1,
+    luaL_argcheck(L, local || length <= NEAPL_HOST_MAX, host,
+                  "host is longer than 255 bytes");
+}
+
+void neapL_checkport(lua_State *L, int index) {
+    lua_Integer port = luaL_checkinteger(L, index);
+    luaL_argcheck(L, 0 <= port && port <= PORT_MAX, index,
                   "port is not from 0 to 65535");
 }
 
@@ -134,15 +136,14 @@ static int fail_path(lua_State *L, int host) {
 }
 
 static int fail_name(lua_State *L, int host) {
-    lua_pushfstring(L,
-                    "%s: names are not resolved yet, only literal addresses, "
-                    "'localhost' and 'unix:' paths are known",
+    lua_pushfstring(L, "%s: no literal address; neap.resolve knows names",
                     lua_tostring(L, host));
     return neapL_fail_code(L, lua_tostring(L, -1), "EAI_NONAME");
 }
 
 int neapL_checkaddress(lua_State *L, int host, neapL_address *address) {
-    check_host(L, host);
+    neapL_checkhost(L, host);
+    if (!neapL_is_unix(L, host)) neapL_checkport(L, host + 1);
     if (neapL_getaddress(L, host, 0, address)) return 0;
     return neapL_is_unix(L, host) ? fail_path(L, host) : fail_name(L, host);
 }

@@ -3,7 +3,7 @@
 //
 // Literals only ("127.0.0.1", "::1", "fe80::1%eth0"), "localhost", "" or "*"
 // for any interface, and "unix:/path" or "unix:@abstract" in place of both.
-// Nothing here asks a resolver, so nothing here can block.
+// Nothing here asks a resolver, so nothing here can block: names.c does.
 #ifndef NEAP_BINDINGS_ADDRESS_H
 #define NEAP_BINDINGS_ADDRESS_H
 
@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+enum { NEAPL_HOST_MAX = 255 }; // bytes of a name, as DNS has it
 
 typedef struct neapL_address {
     unsigned size; // bytes of it that count
@@ -32,6 +34,10 @@ void neapL_clearaddress(neapL_address *address);
 // Misuse raises. 0, or the count of results that say what is wrong: nil,
 // message, code.
 int neapL_checkaddress(lua_State *L, int host, neapL_address *address);
+
+// The halves of that: the host or path; the port. Misuse raises.
+void neapL_checkhost(lua_State *L, int host);
+void neapL_checkport(lua_State *L, int port);
 
 // What was checked before, once more. False: the host has no `nth` address.
 // "localhost" has two, everything else one.

@@ -6,16 +6,28 @@
 //
 // Invariant: every block in free[k] has exactly (k + 1) * NEAP_ARENA_STEP
 // bytes.
+#define _GNU_SOURCE
 #include "bindings/arena.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "core/sys.h"
+#include <sys/mman.h>
 
 // Where chunk blocks begin: behind the chain link.
 static const size_t chunk_head = NEAP_ARENA_STEP;
+
+#ifndef MAP_POPULATE // Linux has it; elsewhere pages come one by one
+#define MAP_POPULATE 0
+#endif
+
+// The memory of a chunk, or NULL.
+static void *map_pages(void) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+    void *pages =
+        mmap(NULL, NEAP_ARENA_CHUNK, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
 
 static size_t class_of(size_t size) {
     assert(size > 0 && size <= NEAP_ARENA_MAX);
@@ -33,7 +45,7 @@ static void give(neap_arena *arena, void *ptr, size_t class) {
 
 // A new chunk; the rest of the old one becomes a free block.
 static bool add_chunk(neap_arena *arena) {
-    neap_arena_block *chunk = neap_sys_pages(NEAP_ARENA_CHUNK);
+    neap_arena_block *chunk = map_pages();
     if (!chunk) return false;
     if (arena->left) give(arena, arena->rest, class_of(arena->left));
     chunk->next = arena->chunks;
@@ -97,7 +109,7 @@ void neap_arena_term(neap_arena *arena) {
     while (arena->chunks) {
         neap_arena_block *chunk = arena->chunks;
         arena->chunks = chunk->next;
-        neap_sys_unpages(chunk, NEAP_ARENA_CHUNK);
+        munmap(chunk, NEAP_ARENA_CHUNK);
     }
     neap_arena_init(arena);
 }

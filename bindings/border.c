@@ -54,6 +54,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_BARRIER] = "waiting at a barrier",
     [NEAPL_GROUP_END] = "awaiting a group",
     [NEAPL_EXIT] = "exiting",
+    [NEAPL_RESOLVE] = "resolving a name",
 };
 
 neapL_task *neapL_current(lua_State *L) { return neapL_rt(L)->task; }

@@ -77,8 +77,9 @@ static int start(lua_State *L, lua_State *co, int nargs, neap_scope *outer) {
 }
 
 // What neap's own functions keep in a to-be-closed slot, by its metatable.
-static const char *const slots[] = {"neap.gathering", "neap.load", "neap.stay",
-                                    NULL};
+static const char *const slots[] = {"neap.gathering", "neap.load",
+                                    "neap.stay",      "neap.names",
+                                    "neap.attempts",  NULL};
 
 // The value on top is such a slot's: closes it with the error below.
 static void close_slot(lua_State *L) {

@@ -14,7 +14,7 @@
 #include "bindings/address.h"
 #include "bindings/settings.h"
 #include "bindings/socket.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 // ---- names
 

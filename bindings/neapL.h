@@ -117,6 +117,7 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_BARRIER,
     NEAPL_GROUP_END,
     NEAPL_EXIT,
+    NEAPL_RESOLVE,
     NEAPL_DOING_COUNT
 } neapL_doing;
 
@@ -467,6 +468,7 @@ void neapL_open_socket(lua_State *L, neap_runtime *rt);
 void neapL_open_listen(lua_State *L, neap_runtime *rt);
 void neapL_open_ready(lua_State *L, neap_runtime *rt);
 void neapL_open_stdio(lua_State *L, neap_runtime *rt);
+void neapL_open_names(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);
 void neapL_open_require(lua_State *L, neap_runtime *rt);
 void neapL_open_exit(lua_State *L, neap_runtime *rt);

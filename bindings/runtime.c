@@ -36,6 +36,7 @@ static void resume_other(neap_runtime *rt, neap_task *task) {
     if (task->kind == NEAPL_CALLBACK) neapL_callback_slice(rt, task);
     else if (task->kind == NEAPL_READER) neapL_reader_slice(rt, task);
     else if (task->kind == NEAPL_OVERDUE) neapL_overdue_slice(rt);
+    else if (task->kind == NEAPL_ATTEMPT) neapL_attempt_slice(task);
     else neapL_host_slice(rt, task);
     rt->loop.current = NULL; // it may be gone
 }

@@ -7,7 +7,8 @@
 
 enum {                             // more kinds
     NEAPL_HOST = NEAPL_READER + 1, // tells a host of a task's end
-    NEAPL_OVERDUE                  // names who does not end
+    NEAPL_OVERDUE,                 // names who does not end
+    NEAPL_ATTEMPT                  // a descriptor on its way: connect.c
 };
 
 // The resume hook's part for NEAPL_HOST; and for future.c: its Task ended.
@@ -16,6 +17,9 @@ void neapL_host_wake(neap_task *waiter);
 
 // Tells the hosts that are ready to be told, without the loop.
 void neapL_host_tell(neap_runtime *rt);
+
+// The resume hook's part for NEAPL_ATTEMPT.
+void neapL_attempt_slice(neap_task *attempt);
 
 // The resume hook's part for NEAPL_OVERDUE; and nobody is named by it any more.
 void neapL_overdue_slice(neap_runtime *rt);

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #include "bindings/address.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 // Raises where argument 1 is none; a closed one is one.
 static neapL_socket *check_socket(lua_State *L) {

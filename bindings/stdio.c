@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "bindings/borrow.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 #ifndef PIPE_BUF
 #define PIPE_BUF _POSIX_PIPE_BUF // where it differs from file to file

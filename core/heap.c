@@ -228,15 +228,3 @@ uint32_t neap_heap_expire(neap_heap *heap, int64_t now_ns, neap_timer **due,
     }
     return count;
 }
-
-bool neap_heap_check(const neap_heap *heap) {
-    for (uint32_t slot = 0; slot < heap->count; slot++) {
-        const neap_heap_item *item = &heap->items[slot];
-        const neap_timer *timer = heap->timers[item->id];
-        if (heap->slots[item->id] != slot) return false;
-        if (!timer || !timer->armed || timer->id != item->id) return false;
-        if (slot && before(item, &heap->items[(slot - 1) / ARITY]))
-            return false;
-    }
-    return heap->count <= heap->reserved && heap->reserved <= heap->size;
-}

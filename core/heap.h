@@ -70,7 +70,4 @@ int64_t neap_heap_due(const neap_heap *heap);
 uint32_t neap_heap_expire(neap_heap *heap, int64_t now_ns, neap_timer **due,
                           uint32_t max);
 
-// For asserts and tests: the invariant holds.
-bool neap_heap_check(const neap_heap *heap);
-
 #endif

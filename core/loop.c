@@ -35,6 +35,7 @@ int neap_loop_init(neap_loop *loop, const neap_alloc *alloc,
 
 void neap_loop_term(neap_loop *loop) {
     assert(!loop->in_turn && loop->fds.count == 0);
+    neap_pool_close(loop->pool); // they wake the poller
     neap_inbox_term(&loop->inbox);
     neap_poller_close(loop->poller);
     neap_heap_term(&loop->heap);
@@ -68,6 +69,7 @@ static bool jumps(const neap_loop *loop) {
 // Until there is work by the loop's own clock: 0 now, negative never.
 static int64_t until_due(const neap_loop *loop) {
     if (is_ready(loop) || neap_inbox_due(&loop->inbox)) return 0;
+    if (neap_pool_due(loop->pool)) return 0;
     if (loop->heap.count == 0) return -1;
     int64_t expiry_ns = next_expiry(loop), now_ns = neap_loop_time(loop);
     return expiry_ns > now_ns ? expiry_ns - now_ns : 0;
@@ -179,6 +181,7 @@ static int steps(neap_loop *loop, int64_t limit_ns) {
     rc = look_outside(loop, sleep_ns);
     if (rc < 0) return rc;
     neap_inbox_drain(&loop->inbox);
+    neap_pool_collect(loop->pool);
     expire_timers(loop);
     return run_ready(loop);
 }

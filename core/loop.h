@@ -21,6 +21,7 @@
 #include "core/inbox.h"
 #include "core/list.h"
 #include "core/poller.h"
+#include "core/pool.h"
 #include "core/task.h"
 
 enum {
@@ -51,6 +52,7 @@ typedef struct neap_loop {
     neap_fd_table fds;       // descriptors
     neap_poller *poller;     // watches them
     neap_inbox inbox;        // posts of other threads
+    neap_pool *pool;         // threads for what blocks; NULL: none yet
     const neap_alloc *alloc; // every byte of the above but the posts
     int64_t now_ns;          // the stamp: decides what has expired
     int64_t expired_ns;      // the stamp when a timer expired last

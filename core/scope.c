@@ -117,10 +117,3 @@ void neap_scope_move(neap_scope *scope, neap_scope *parent) {
     enter(scope, parent);
     spread(scope);
 }
-
-bool neap_scope_check(const neap_scope *root) {
-    neap_scope *scope = (neap_scope *)(size_t)root; // the walk writes nothing
-    for (; scope; scope = neap_scope_next(root, scope, false))
-        if (scope->cause != cause_of(scope)) return false;
-    return true;
-}

@@ -65,7 +65,4 @@ neap_scope *neap_scope_leaf(neap_scope *scope);
 // before it. NULL after the root.
 neap_scope *neap_scope_back(neap_scope *scope);
 
-// For asserts and tests: the invariant holds for `root` and all beneath.
-bool neap_scope_check(const neap_scope *root);
-
 #endif

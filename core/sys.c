@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 // Repeats a call while signals interrupt it.
@@ -48,18 +48,6 @@ ssize_t neap_sys_sendmsg(int fd, const struct msghdr *message) {
     ssize_t n;
     assert(message);
     RETRY(n, sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL));
-    return n < 0 ? -errno : n;
-}
-
-ssize_t neap_sys_read(int fd, void *bytes, size_t size) {
-    ssize_t n;
-    RETRY(n, read(fd, bytes, size));
-    return n < 0 ? -errno : n;
-}
-
-ssize_t neap_sys_write(int fd, const void *bytes, size_t size) {
-    ssize_t n;
-    RETRY(n, write(fd, bytes, size));
     return n < 0 ? -errno : n;
 }
 
@@ -117,28 +105,6 @@ int neap_sys_close(int fd) {
     return outcome(close(fd));
 }
 
-#ifndef MAP_POPULATE // Linux has it; elsewhere pages come one by one
-#define MAP_POPULATE 0
-#endif
-
-void *neap_sys_pages(size_t size) {
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
-    assert(size > 0);
-    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-    return pages == MAP_FAILED ? NULL : pages;
-}
-
-void neap_sys_unpages(void *pages, size_t size) {
-    int rc = munmap(pages, size);
-    assert(rc == 0);
-    (void)rc;
-}
-
-int neap_sys_blocks(int fd) {
-    int flags = outcome(fcntl(fd, F_GETFL));
-    return flags < 0 ? flags : !(flags & O_NONBLOCK);
-}
-
 int neap_sys_ready(int fd, bool writing) {
     struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
     int rc;
@@ -151,12 +117,12 @@ int neap_sys_pipe(int pair[2]) {
     return outcome(pipe2(pair, O_NONBLOCK | O_CLOEXEC));
 }
 
-int neap_sys_lstat(const char *path, struct stat *about) {
-    assert(path && about);
-    return outcome(lstat(path, about));
-}
-
-int neap_sys_unlink(const char *path) {
-    assert(path);
-    return outcome(unlink(path));
+int neap_sys_thread(void *(*run)(void *), void *arg) {
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); // a thread inherits it
+    int rc = pthread_create(&thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc ? -rc : -pthread_detach(thread);
 }

@@ -13,7 +13,6 @@
 
 struct msghdr;
 struct sockaddr;
-struct stat;
 
 // ---- transfers: bytes, 0 at the end of a stream, or -errno; never block
 ssize_t neap_sys_recv(int fd, void *bytes, size_t size);
@@ -34,17 +33,11 @@ int neap_sys_getopt(int fd, int level, int option, int *value);
 int neap_sys_setopt(int fd, int level, int option, int value);
 int neap_sys_close(int fd);
 
-// ---- memory, in whole pages that are present; NULL: there is none
-void *neap_sys_pages(size_t size);
-void neap_sys_unpages(void *pages, size_t size);
-
 // ---- descriptors of any kind
-int neap_sys_blocks(int fd);              // 1: a read of it may block, or 0
 int neap_sys_ready(int fd, bool writing); // 1: ready at this moment, or 0
-ssize_t neap_sys_read(int fd, void *bytes, size_t size); // may block
-ssize_t neap_sys_write(int fd, const void *bytes, size_t size);
 int neap_sys_pipe(int pair[2]);
-int neap_sys_lstat(const char *path, struct stat *about);
-int neap_sys_unlink(const char *path);
+
+// ---- a thread that nobody joins and no signal reaches; 0 or -errno
+int neap_sys_thread(void *(*run)(void *), void *arg);
 
 #endif

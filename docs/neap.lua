@@ -822,9 +822,22 @@ function neap.Barrier(n) end
 ---@overload fun(path: string, options?: neap.ListenOptions): neap.Socket?, string?, string?
 function neap.listen(host, port, options) end
 
+---@class neap.Address
+---@field host string  in digits
+---@field port? integer  where a service was given
+---@field family "inet"|"inet6"
+
+---The addresses of a name (waits).
+---@param host string  a name, an address, or "localhost"
+---@param service? integer|string  a port, or as "http"
+---@return neap.Address[]? addresses
+---@return string? message
+---@return string? code
+function neap.resolve(host, service) end
+
 ---A Socket that is connected (waits).
----@param host string  an address, "localhost", or "unix:/path"
----@param port integer
+---@param host string  a name, an address, "localhost", or "unix:/path"
+---@param port integer|string  or a service as "http"
 ---@param options? neap.ConnectOptions
 ---@return neap.Socket? conn
 ---@return string? message

@@ -209,7 +209,7 @@ static void files_and_folders_are_refused(void **state) {
     static const neap_fd_kind kinds[] = {NEAP_FD_STREAM, NEAP_FD_BORROWED};
     char path[] = "/tmp/neap-test-XXXXXX";
     int file = mkstemp(path), folder = open("/tmp", O_RDONLY);
-    neap_sys_unlink(path);
+    unlink(path);
     for (int i = 0; i < 2; i++) {
         neap_fd fd;
         int rc = neap_fd_open(&fd, &on->loop, file, kinds[i]);

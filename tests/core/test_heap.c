@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "tests/core/counted.h"
+#include "tests/core/invariant.h"
 
 #include "core/clock.h"
 #include "core/heap.h"
@@ -56,14 +57,14 @@ static int close_world(void **state) {
 // Arms the i-th timer, and looks that the heap is one still.
 static void arm(world *w, size_t i, int64_t deadline_ns) {
     neap_heap_arm(&w->heap, &w->timers[i], deadline_ns);
-    assert_true(neap_heap_check(&w->heap));
+    assert_true(heap_holds(&w->heap));
 }
 
 // The next timer that has expired is the i-th.
 static void expect(world *w, int64_t now_ns, size_t i) {
     assert_ptr_equal(expire_one(&w->heap, now_ns), &w->timers[i]);
     assert_false(w->timers[i].armed);
-    assert_true(neap_heap_check(&w->heap));
+    assert_true(heap_holds(&w->heap));
 }
 
 static void expect_none(world *w, int64_t now_ns) {
@@ -160,7 +161,7 @@ static void a_hole_may_be_filled_from_another_branch(void **state) {
     for (size_t i = 0; i < 10; i++) arm(w, i, deadlines[i]);
     assert_int_equal(w->heap.slots[w->timers[9].id], 9);
     neap_heap_disarm(&w->heap, &w->timers[5]);
-    assert_true(neap_heap_check(&w->heap));
+    assert_true(heap_holds(&w->heap));
     expect(w, 500, 0);
     expect(w, 500, 2);
     expect(w, 500, 9);
@@ -231,7 +232,7 @@ static void growing_keeps_what_is_armed(void **state) {
     assert_non_null(more);
     for (size_t i = 0; i < 50000; i++)
         assert_int_equal(neap_heap_reserve(&w->heap, &more[i]), 0);
-    assert_true(neap_heap_check(&w->heap));
+    assert_true(heap_holds(&w->heap));
     for (size_t i = 50; i-- > 0;) expect(w, 100, i);
     for (size_t i = 0; i < 50000; i++) neap_heap_release(&w->heap, &more[i]);
     free(more);
@@ -243,7 +244,7 @@ static void many_armed_and_cancelled_leave_no_memory_behind(void **state) {
     size_t large = w->memory.bytes;
     for (size_t i = 0; i < MANY; i++)
         neap_heap_arm(&w->heap, &w->timers[i], (int64_t)(i * 7919 % 1009));
-    assert_true(neap_heap_check(&w->heap));
+    assert_true(heap_holds(&w->heap));
     for (size_t i = 0; i < MANY; i++) {
         neap_heap_disarm(&w->heap, &w->timers[i]);
         neap_heap_release(&w->heap, &w->timers[i]);
@@ -263,7 +264,7 @@ static void shrinking_keeps_what_stays(void **state) {
     for (size_t i = 0; i < MANY; i++)
         if (i % 100) neap_heap_release(&w->heap, &w->timers[i]);
     assert_true(w->heap.size < MANY / 10);
-    assert_true(neap_heap_check(&w->heap));
+    assert_true(heap_holds(&w->heap));
     for (size_t i = MANY; i-- > 0;)
         if (i % 100 == 0) expect(w, MANY, i);
     expect_none(w, MANY);
@@ -293,7 +294,7 @@ static void reserving_fails_cleanly_at_every_allocation(void **state) {
         assert_int_equal(neap_heap_reserve(&w->heap, &timer), -ENOMEM);
         assert_false(timer.reserved);
         assert_int_equal(w->memory.bytes, bytes);
-        assert_true(neap_heap_check(&w->heap));
+        assert_true(heap_holds(&w->heap));
     }
     counted_refuse_none(&w->memory);
     assert_int_equal(neap_heap_reserve(&w->heap, &timer), 0);
@@ -321,7 +322,7 @@ static void shrinking_may_fail_at_every_allocation(void **state) {
         if (i % 64) neap_heap_release(&w->heap, &w->timers[i]);
     }
     assert_int_equal(w->heap.size, 4096);
-    assert_true(neap_heap_check(&w->heap));
+    assert_true(heap_holds(&w->heap));
     for (size_t i = 0; i < 4096; i += 64) expect(w, 4096, i);
     counted_refuse_none(&w->memory);
     neap_heap_release(&w->heap, &w->timers[64]);
@@ -344,26 +345,26 @@ static void the_check_sees_what_is_wrong(void **state) {
     for (size_t i = 0; i < 6; i++) arm(w, i, (int64_t)i);
     neap_heap *heap = &w->heap, whole = *heap;
     heap->items[3].deadline_ns = -1; // due before its parent
-    assert_false(neap_heap_check(heap));
+    assert_false(heap_holds(heap));
     heap->items[3].deadline_ns = 3;
     heap->slots[0] = 4; // it stands elsewhere
-    assert_false(neap_heap_check(heap));
+    assert_false(heap_holds(heap));
     heap->slots[0] = 0;
     w->timers[5].armed = false;
-    assert_false(neap_heap_check(heap));
+    assert_false(heap_holds(heap));
     w->timers[5].armed = true;
     w->timers[5].id = 4; // another's
-    assert_false(neap_heap_check(heap));
+    assert_false(heap_holds(heap));
     w->timers[5].id = 5;
     heap->timers[5] = NULL; // given out to nobody
-    assert_false(neap_heap_check(heap));
+    assert_false(heap_holds(heap));
     heap->timers[5] = &w->timers[5];
     heap->reserved = 5; // fewer than are armed
-    assert_false(neap_heap_check(heap));
+    assert_false(heap_holds(heap));
     heap->reserved = heap->size + 1;
-    assert_false(neap_heap_check(heap));
+    assert_false(heap_holds(heap));
     *heap = whole;
-    assert_true(neap_heap_check(heap));
+    assert_true(heap_holds(heap));
 }
 
 #define IN_WORLD(test) \

@@ -5,6 +5,7 @@
 // heap must name the same next timer as the array. The number of timers swells
 // and ebbs, so that the rows grow, shrink and are numbered anew on the way.
 #include "tests/core/counted.h"
+#include "tests/core/invariant.h"
 
 #include "core/clock.h"
 #include "core/heap.h"
@@ -17,7 +18,7 @@ static neap_timer *expire_one(neap_heap *heap, int64_t now_ns) {
 enum {
     TIMERS = 3000,
     STEPS = 60000,
-    CHECK_EVERY = 64, // steps; neap_heap_check walks everything
+    CHECK_EVERY = 64, // steps; heap_holds walks everything
     DEADLINES = 50,   // so few that many are equal
 };
 
@@ -124,7 +125,7 @@ static void the_heap_behaves_as_a_sorted_array_does(void **state) {
         w.fill = step / (STEPS / 6) % 2 ? 3 : 97;
         random_step(&w);
         compare(&w);
-        if (step % CHECK_EVERY == 0) assert_true(neap_heap_check(&w.heap));
+        if (step % CHECK_EVERY == 0) assert_true(heap_holds(&w.heap));
         if (w.heap.size > largest) largest = w.heap.size;
         if (largest > 2048 && w.heap.size < smallest) smallest = w.heap.size;
     }

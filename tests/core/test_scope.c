@@ -2,6 +2,7 @@
 // Scope: cancelling goes down, stops at shields, wakes who waits. Against a
 // model: test_scope_model.c.
 #include "tests/core/fake.h"
+#include "tests/core/invariant.h"
 
 enum { DEEP = 100000 };
 
@@ -21,7 +22,7 @@ static void close_chain(neap_scope *chain, size_t count) {
 }
 
 static void expect_cancelled(const neap_scope *chain, const char *pattern) {
-    assert_true(neap_scope_check(&chain[0]));
+    assert_true(scopes_hold(&chain[0]));
     for (size_t i = 0; pattern[i]; i++)
         assert_int_equal(chain[i].cause != NULL, pattern[i] == 'x');
 }
@@ -33,7 +34,7 @@ static void a_new_scope_is_not_cancelled(void **state) {
     neap_scope scope;
     neap_scope_open(&scope, NULL, NULL);
     assert_false(scope.cancelled || scope.cause || scope.shield);
-    assert_true(neap_scope_check(&scope));
+    assert_true(scopes_hold(&scope));
     neap_scope_close(&scope);
 }
 
@@ -329,12 +330,12 @@ static void the_check_sees_what_is_wrong(void **state) {
     neap_scope chain[3];
     open_chain(chain, 3);
     chain[2].cause = &chain[2];
-    assert_false(neap_scope_check(chain));
+    assert_false(scopes_hold(chain));
     chain[2].cause = NULL;
     chain[1].cancelled = true;
-    assert_false(neap_scope_check(chain));
+    assert_false(scopes_hold(chain));
     chain[1].cancelled = false;
-    assert_true(neap_scope_check(chain));
+    assert_true(scopes_hold(chain));
     close_chain(chain, 3);
 }
 
@@ -369,7 +370,7 @@ static void what_moves_is_reached_from_its_new_place(void **state) {
     expect_cancelled(moved, "..");
     neap_scope_move(&moved[0], &left);
     expect_cancelled(moved, "xx");
-    assert_true(neap_scope_check(&root));
+    assert_true(scopes_hold(&root));
     assert_null(right.kids);
     neap_scope_move(&moved[0], NULL);
     expect_cancelled(moved, "..");
@@ -402,14 +403,14 @@ static void a_deep_chain_is_an_ordinary_program(void **state) {
     open_chain(chain, DEEP);
     neap_scope_shield(&chain[DEEP / 2], true);
     neap_scope_cancel(&chain[0]);
-    assert_true(neap_scope_check(&chain[0]));
+    assert_true(scopes_hold(&chain[0]));
     assert_non_null(chain[DEEP / 2 - 1].cause);
     assert_null(chain[DEEP / 2].cause);
     neap_scope_shield(&chain[DEEP / 2], false);
     assert_non_null(chain[DEEP - 1].cause);
     neap_scope_shield(&chain[1], true);
     assert_null(chain[DEEP - 1].cause);
-    assert_true(neap_scope_check(&chain[0]));
+    assert_true(scopes_hold(&chain[0]));
     close_chain(chain, DEEP);
     free(chain);
 }

@@ -6,6 +6,7 @@
 // which walks outwards from each, finds. Beside it, each scope has a task that
 // waits in it: the cancel that reaches the scope, and only that, wakes it.
 #include "tests/core/fake.h"
+#include "tests/core/invariant.h"
 
 enum {
     NODES = 60,
@@ -114,7 +115,7 @@ static void check_walks(world *w) {
 
 // Woken is whom a cancel has reached, and nobody else.
 static void compare(world *w) {
-    assert_true(neap_scope_check(&w->nodes[ROOT].scope));
+    assert_true(scopes_hold(&w->nodes[ROOT].scope));
     for (int i = 0; i < NODES; i++) {
         const node *n = &w->nodes[i];
         if (!n->open) continue;

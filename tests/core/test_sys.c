@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 // ---- interrupted calls
 
@@ -408,16 +408,6 @@ static void options_are_set_and_got(void **state) {
     neap_sys_close(fd);
 }
 
-static void pages_are_there_to_be_written_to(void **state) {
-    (void)state;
-    static const size_t size = 1 << 16;
-    char *pages = neap_sys_pages(size);
-    assert_non_null(pages);
-    for (size_t i = 0; i < size; i++) assert_int_equal(pages[i]++, 0);
-    neap_sys_unpages(pages, size);
-    assert_null(neap_sys_pages(SIZE_MAX / 2)); // more than there is
-}
-
 static void a_file_is_looked_at_and_removed_once(void **state) {
     (void)state; // N31
     char path[] = "/tmp/neap-test-XXXXXX";
@@ -453,7 +443,6 @@ int main(void) {
         cmocka_unit_test(an_address_in_use_is_refused),
         cmocka_unit_test(who_is_not_connected_has_no_peer),
         cmocka_unit_test(options_are_set_and_got),
-        cmocka_unit_test(pages_are_there_to_be_written_to),
         cmocka_unit_test(a_file_is_looked_at_and_removed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ return {
         "neap_task_yield(&task->core);",
         "rt->loop.end = rt->loop.end; neap_task_ready(&task->core, 0);"},
     {"C15", "bindings/connect.c", "spec.listen",
-        "if (neapL_is_raising(L, status)) neapL_socket_close(L, SOCKET);",
+        "if (it->each[i].sock) drop(L, index, &it->each[i]);",
         ""},
     {"C16", "bindings/transfer.c", "spec.listen",
         "if (ctx == WAITED) listener->takers--;",

@@ -288,7 +288,9 @@ describe("connect:", function()
       ("[::1]:%d: Connection refused"):format(port), "ECONNREFUSED"},
       table.pack(neap.connect("::1", port)))
     assert.same({n = 3, nil,
-      ("localhost:%d: Connection refused"):format(port), "ECONNREFUSED"},
+      ("localhost:%d: 127.0.0.1:%d: Connection refused; " ..
+        "[::1]:%d: Connection refused"):format(port, port, port),
+      "ECONNREFUSED"},
       table.pack(neap.connect("localhost", port)))
     assert.equal(before, sockets.count())
   end)
@@ -338,15 +340,16 @@ describe("connect:", function()
     end
   end)
 
-  test("names are for later", function()
-    local sock, message, code = neap.connect("example.com", 80)
-    assert.is_nil(sock)
-    assert.matches("^example.com: names are not resolved yet", message)
-    assert.equal("EAI_NONAME", code)
+  test("what is neither an address nor a name", function() -- D4
     for _, host in ipairs {"127.0.0.256", "1.2.3", "::g", "::1%nowhere",
       ("1:"):rep(60)} do
       assert.equal("EAI_NONAME", select(3, neap.connect(host, 80)))
+      assert.equal("EAI_NONAME", select(3, neap.listen(host, 80)))
     end
+    local listener, message, code = neap.listen("example.com", 80)
+    assert.is_nil(listener)
+    assert.matches("^example.com: no literal address", message)
+    assert.equal("EAI_NONAME", code)
   end)
 end)
 
@@ -373,8 +376,10 @@ describe("misuse:", function()
   end)
 
   test("ports", function() -- D4
-    both("bad argument #2 to '.*' %(number expected, got no value", "::1")
-    both("bad argument #2 to '.*' %(number expected, got string", "::1", "x")
+    both("bad argument #2 to '.*' %(number expected, got n", "::1")
+    both("bad argument #2 to '.*' %(number expected, got table", "::1", {})
+    assert.error_matches(function() neap.listen("::1", "x") end,
+      "bad argument #2 to '.*' %(number expected, got string")
     for _, port in ipairs {-1, 65536, math.maxinteger, math.mininteger} do
       both("bad argument #2 to '.*' %(port is not from 0 to 65535", "::1",
         port)

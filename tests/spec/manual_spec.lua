@@ -261,6 +261,7 @@ local calls = {
   ["neap.connect"] = function() neap.connect("127.0.0.1", 1) end,
   ["neap.wait_readable"] = function(its) neap.wait_readable(its.socket) end,
   ["neap.wait_writable"] = function(its) neap.wait_writable(its.socket) end,
+  ["neap.resolve"] = function() neap.resolve "neap.invalid" end,
   ["task:await"] = function(its) its.task:await() end,
   ["future:await"] = function(its) its.ended:await() end,
   ["group:wait"] = function()
