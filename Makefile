@@ -32,6 +32,11 @@ mutants:                ## break the product, place by place: do the tests notic
 	@.ci/deps build test
 	@lua5.4 tests/mutants.lua
 
+.PHONY: faults
+faults:                 ## every fault of every system call, and worse peers
+	@.ci/deps build test
+	@tests/fault/run
+
 .PHONY: bench
 bench: all              ## each figure beside its limit
 	@.ci/deps test

@@ -110,6 +110,18 @@ function sockets.trickle(sock, data)
   end)
 end
 
+-- The next bytes, in as many pieces as they come. A test that asks one recv for
+-- several bytes has "#whole" in its name: see tests/fault/modes.lua.
+function sockets.expect(sock, bytes)
+  local got = ""
+  while #got < #bytes do
+    local part, message = sock:recv(#bytes - #got)
+    if not part then error(message or "end of stream", 2) end
+    got = got .. part
+  end
+  assert.equal(bytes, got)
+end
+
 -- Connections --------------------------------------------------------------
 
 -- Both ends, and what closes them both at the end of the caller's block.

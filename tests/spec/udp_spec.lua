@@ -369,7 +369,7 @@ describe("a reader woken in vain", function() -- N34
       return raw.recv(b:fd())
     end)
     neap.yield()
-    x:send "go"
+    x:send "g"
     a:send_to("stolen", b:sockname())
     assert.equal("stolen", thief:await())
     for _ = 1, 3 do neap.sleep(0) end
