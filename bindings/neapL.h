@@ -122,6 +122,7 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_CONDITION,
     NEAPL_BARRIER,
     NEAPL_GROUP_END,
+    NEAPL_SERVE,
     NEAPL_EXIT,
     NEAPL_RESOLVE,
     NEAPL_DOING_COUNT
@@ -475,6 +476,7 @@ void neapL_open_listen(lua_State *L, neap_runtime *rt);
 void neapL_open_ready(lua_State *L, neap_runtime *rt);
 void neapL_open_stdio(lua_State *L, neap_runtime *rt);
 void neapL_open_names(lua_State *L, neap_runtime *rt);
+void neapL_open_serve(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);
 void neapL_open_require(lua_State *L, neap_runtime *rt);
 void neapL_open_exit(lua_State *L, neap_runtime *rt);
