@@ -5,7 +5,8 @@
 // block, into the free list of its own size, so nothing is lost.
 //
 // Invariant: every block in free[k] has exactly (k + 1) * NEAP_ARENA_STEP
-// bytes.
+// bytes; every one of malloc's that a shelf is for has the bytes of that shelf,
+// in use or not.
 #define _GNU_SOURCE
 #include "bindings/arena.h"
 
@@ -64,8 +65,58 @@ static void *cut(neap_arena *arena, size_t size) {
     return block;
 }
 
+// ---- the shelves: 5120, 6144, 7168, 8192, 10240 ... 65536, 81920 bytes
+
+// Of a size that is not small: its shelf (NEAP_ARENA_SHELVES or above: it has
+// none), and the size of the blocks there.
+static size_t shelf_of(size_t size, size_t *whole) {
+    size_t quarter = NEAP_ARENA_LARGE / 4, shelf = 0;
+    assert(!is_small(size));
+    *whole = size;
+    if (size <= NEAP_ARENA_LARGE) return NEAP_ARENA_SHELVES;
+    while ((size - 1) / quarter >= 8 && shelf < NEAP_ARENA_SHELVES) {
+        quarter *= 2;
+        shelf += 4;
+    }
+    size_t quarters = (size - 1) / quarter; // 4 to 7, and a bit
+    *whole = (quarters + 1) * quarter;
+    return shelf + quarters - 4;
+}
+
+static void *take_large(neap_arena *arena, size_t size) {
+    size_t whole, shelf = shelf_of(size, &whole);
+    if (shelf >= NEAP_ARENA_SHELVES) return malloc(size);
+    neap_arena_block *block = arena->shelf[shelf];
+    if (!block) return malloc(whole);
+    arena->shelf[shelf] = block->next;
+    arena->kept -= whole;
+    return block;
+}
+
+static void give_large(neap_arena *arena, void *ptr, size_t size) {
+    size_t whole, shelf = shelf_of(size, &whole);
+    neap_arena_block *block = ptr;
+    bool fits = arena->kept + whole <= NEAP_ARENA_KEPT;
+    if (shelf >= NEAP_ARENA_SHELVES || !fits) {
+        free(ptr);
+        return;
+    }
+    block->next = arena->shelf[shelf];
+    arena->shelf[shelf] = block;
+    arena->kept += whole;
+}
+
+static void *resize_large(void *ptr, size_t osize, size_t nsize) {
+    size_t whole, old_whole, shelf = shelf_of(nsize, &whole);
+    if (shelf >= NEAP_ARENA_SHELVES) return realloc(ptr, nsize);
+    bool stays = shelf_of(osize, &old_whole) == shelf;
+    return stays ? ptr : realloc(ptr, whole);
+}
+
+// ---- blocks of all sizes
+
 static void *take(neap_arena *arena, size_t size) {
-    if (!is_small(size)) return malloc(size);
+    if (!is_small(size)) return take_large(arena, size);
     size_t class = class_of(size);
     neap_arena_block *block = arena->free[class];
     if (!block) return cut(arena, (class + 1) * NEAP_ARENA_STEP);
@@ -77,7 +128,7 @@ static void release(neap_arena *arena, void *ptr, size_t size) {
     assert(ptr || size == 0);
     if (!ptr) return;
     if (is_small(size)) give(arena, ptr, class_of(size));
-    else free(ptr);
+    else give_large(arena, ptr, size);
 }
 
 // From one class to another: a new block, the bytes moved, the old one free.
@@ -94,7 +145,8 @@ void *neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     if (nsize == 0) return release(arena, ptr, ptr ? osize : 0), NULL;
     if (nsize > NEAP_ARENA_BIG) arena->big = true;
     if (!ptr) return take(arena, nsize); // osize is then a Lua type tag
-    if (!is_small(osize) && !is_small(nsize)) return realloc(ptr, nsize);
+    if (!is_small(osize) && !is_small(nsize))
+        return resize_large(ptr, osize, nsize);
     bool small = is_small(osize) && is_small(nsize);
     if (small && class_of(osize) == class_of(nsize)) return ptr;
     return move(arena, ptr, osize, nsize);
@@ -111,5 +163,11 @@ void neap_arena_term(neap_arena *arena) {
         arena->chunks = chunk->next;
         munmap(chunk, NEAP_ARENA_CHUNK);
     }
+    for (int shelf = 0; shelf < NEAP_ARENA_SHELVES; shelf++)
+        while (arena->shelf[shelf]) {
+            neap_arena_block *block = arena->shelf[shelf];
+            arena->shelf[shelf] = block->next;
+            free(block);
+        }
     neap_arena_init(arena);
 }

@@ -9,6 +9,11 @@
 // page costs three times as much), and go back to the system when the arena
 // ends.
 //
+// Blocks of 4 to 80 KB come from malloc, and some of them are kept for the next
+// of their class: what a server passes on is soon garbage; malloc would give
+// its pages back at each collection, to fault them in again (2 us a message of
+// 16 KiB).
+//
 // Not for several threads: one runtime, one arena.
 #ifndef NEAP_BINDINGS_ARENA_H
 #define NEAP_BINDINGS_ARENA_H
@@ -17,10 +22,13 @@
 #include <stddef.h>
 
 enum {
-    NEAP_ARENA_STEP = 8,      // classes are multiples of it; so Lua aligns
-    NEAP_ARENA_MAX = 1024,    // larger blocks come from malloc
-    NEAP_ARENA_CHUNK = 65536, // taken from the system at once, cut into blocks
-    NEAP_ARENA_BIG = 16384    // a request above this is noted in `big`
+    NEAP_ARENA_STEP = 8,       // classes are multiples of it; so Lua aligns
+    NEAP_ARENA_MAX = 1024,     // larger blocks come from malloc
+    NEAP_ARENA_LARGE = 4096,   // above it, some of those are kept
+    NEAP_ARENA_SHELVES = 17,   // classes of those: 4 to each power of two
+    NEAP_ARENA_KEPT = 2 << 20, // bytes kept of them at most
+    NEAP_ARENA_CHUNK = 65536,  // taken from the system at once, cut into blocks
+    NEAP_ARENA_BIG = 16384     // a request above this is noted in `big`
 };
 
 typedef struct neap_arena_block {
@@ -29,6 +37,8 @@ typedef struct neap_arena_block {
 
 typedef struct neap_arena {
     neap_arena_block *free[NEAP_ARENA_MAX / NEAP_ARENA_STEP]; // by class
+    neap_arena_block *shelf[NEAP_ARENA_SHELVES]; // kept ones of malloc's
+    size_t kept;                                 // bytes of those
     neap_arena_block *chunks; // all of them, to be given back at the end
     char *rest;               // what is not cut yet of the newest chunk
     size_t left;              // bytes of it
@@ -37,7 +47,8 @@ typedef struct neap_arena {
 
 void neap_arena_init(neap_arena *arena);
 
-// Frees the chunks; blocks above NEAP_ARENA_MAX are their owners' to free.
+// Frees the chunks, and what is kept; blocks above NEAP_ARENA_MAX that are in
+// use are their owners' to free.
 void neap_arena_term(neap_arena *arena);
 
 // A neap_alloc_fn (and lua_Alloc); `ud` is the arena.

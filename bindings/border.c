@@ -53,6 +53,7 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_CONDITION] = "waiting for a condition",
     [NEAPL_BARRIER] = "waiting at a barrier",
     [NEAPL_GROUP_END] = "awaiting a group",
+    [NEAPL_SERVE] = "serving",
     [NEAPL_EXIT] = "exiting",
     [NEAPL_RESOLVE] = "resolving a name",
 };

@@ -125,10 +125,19 @@ bool neapL_group_idle(const neapL_group *group) {
     return group->live == group->daemons;
 }
 
+// It may have been woken by something else, or be the one that ends.
+static void wake_hopeful(neapL_group *group) {
+    neap_task *hopeful = group->hopeful;
+    group->hopeful = NULL;
+    if (hopeful->state == NEAP_TASK_WAITING)
+        neap_task_wake(hopeful, NEAP_WAKE_READY);
+}
+
 void neapL_group_leave(neapL_group *group, bool daemon) {
     assert(group->live > 0);
     group->live--;
     if (daemon) group->daemons--;
+    if (group->hopeful) wake_hopeful(group);
     if (neapL_group_idle(group))
         neap_task_wake_all(&group->line, NEAP_WAKE_READY);
     if (group->live > 0) return;

@@ -4,7 +4,6 @@
 // There are as many watches as may run at once. One table is all: a place holds
 // the element until its turn comes, the task while that runs, then its result.
 #include <limits.h>
-#include <math.h>
 
 #include "bindings/gathering.h"
 
@@ -47,17 +46,7 @@ static int check_limit(lua_State *L) {
     if (lua_isnoneornil(L, OPTIONS)) return INT_MAX;
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
     neapL_checknames(L, OPTIONS, " limit ");
-    if (lua_getfield(L, OPTIONS, "limit") == LUA_TNIL) return INT_MAX;
-    int exact;
-    lua_Integer limit = lua_tointegerx(L, -1, &exact);
-    if (exact && limit > 0) return limit < INT_MAX ? (int)limit : INT_MAX;
-    if (lua_tonumber(L, -1) >= (lua_Number)HUGE_VAL) return INT_MAX;
-    const char *words = luaL_tolstring(L, -1, NULL);
-    words = lua_pushfstring(L,
-                            "option 'limit': positive integer or math.huge "
-                            "expected, got %s",
-                            words);
-    return luaL_argerror(L, OPTIONS, words);
+    return neapL_optlimit(L, OPTIONS, "limit");
 }
 
 // neap.map(list, fn, { limit = }) -> a list of the first result for each

@@ -86,6 +86,7 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_ready(L, rt);
     neapL_open_stdio(L, rt);
     neapL_open_names(L, rt);
+    neapL_open_serve(L, rt);
     neapL_open_loop(L, rt);
     lua_pushliteral(L, "neap " NEAP_VERSION);
     lua_setfield(L, -2, "_VERSION");

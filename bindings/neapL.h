@@ -68,6 +68,12 @@ void *neapL_new(lua_State *L, const neapL_type *type, int values);
 // (" name name "): a misspelt option would else be ignored in silence.
 void neapL_checknames(lua_State *L, int index, const char *known);
 
+// The option `name` of the table at `index`: a positive integer, or INT_MAX for
+// nil and math.huge; seconds, or NEAP_NEVER_NS for nil. Raises where it is
+// something else.
+int neapL_optlimit(lua_State *L, int index, const char *name);
+int64_t neapL_optseconds(lua_State *L, int index, const char *name);
+
 // Makes the metatable of a type. [-0, +0, m]
 void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type);
 
@@ -116,6 +122,7 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_CONDITION,
     NEAPL_BARRIER,
     NEAPL_GROUP_END,
+    NEAPL_SERVE,
     NEAPL_EXIT,
     NEAPL_RESOLVE,
     NEAPL_DOING_COUNT
@@ -469,6 +476,7 @@ void neapL_open_listen(lua_State *L, neap_runtime *rt);
 void neapL_open_ready(lua_State *L, neap_runtime *rt);
 void neapL_open_stdio(lua_State *L, neap_runtime *rt);
 void neapL_open_names(lua_State *L, neap_runtime *rt);
+void neapL_open_serve(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);
 void neapL_open_require(lua_State *L, neap_runtime *rt);
 void neapL_open_exit(lua_State *L, neap_runtime *rt);

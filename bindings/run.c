@@ -58,6 +58,15 @@ static int run_outside(lua_State *L) {
 
 // ---- inside of one
 
+void neapL_run_end(lua_State *L, neapL_group *group) {
+    neap_runtime *rt = neapL_rt(L);
+    neapL_group_close(L, group);
+    neapL_future_see(rt, lua_touserdata(L, 1));
+    if (!rt->task->core.inner->cause) return;
+    neapL_push_cancelled(L, rt->task);
+    lua_error(L);
+}
+
 // The caller waits under the group's cover; a cancel reaches main, not the
 // wait.
 static int run_k(lua_State *L, int status, lua_KContext ctx) {
@@ -71,13 +80,7 @@ static int run_k(lua_State *L, int status, lua_KContext ctx) {
                        main_runs ? &group->main->future.line : &group->line);
         return neapL_suspend(L, ctx, run_k);
     }
-    neap_runtime *rt = neapL_rt(L);
-    neapL_group_close(L, group);
-    neapL_future_see(rt, lua_touserdata(L, 1));
-    if (rt->task->core.inner->cause) {
-        neapL_push_cancelled(L, rt->task);
-        return lua_error(L);
-    }
+    neapL_run_end(L, group);
     return neapL_future_results(L, 1);
 }
 

@@ -54,6 +54,17 @@ static void switch_gc(lua_State *L, neap_runtime *rt) {
         lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEP, 0);
 }
 
+static void push_from(lua_State *L, const neapL_task *task, int place);
+
+// C functions alone did, as neap.serve's: it is their task's site, or nil.
+NEAPL_SELDOM
+static void inherit_site(lua_State *L, neapL_task *task) {
+    const neapL_task *from = runtime_of(task)->task;
+    if (!from || from->future.closing) lua_pushnil(L);
+    else push_from(L, from, SITE), task->line = from->line;
+    lua_xmove(L, task->co, 1);
+}
+
 // Who called spawn: the function goes to the task's coroutine.
 static void note_site(lua_State *L, neapL_task *task) {
     lua_State *co = task->co;
@@ -66,8 +77,8 @@ static void note_site(lua_State *L, neapL_task *task) {
         if (ar.currentline >= 0) break;
         lua_pop(co, 1); // a C function, such as pcall
     }
-    if (ar.currentline < 0) lua_pushnil(co);
     task->line = (uint64_t)ar.currentline & LINE_MASK;
+    if (ar.currentline < 0) inherit_site(L, task);
 }
 
 // What it inherits from who spawns it goes to co; for most tasks that is nil.

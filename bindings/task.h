@@ -83,6 +83,7 @@ struct neapL_group {
     neapL_task *owner;  // who opened it; NULL: no task did
     neapL_task *main;   // a run's main task, while that lives; else NULL
     neap_list line;     // who waits for the tasks to end
+    neap_task *hopeful; // waits for one of them to end; or NULL: see serve.c
     uint32_t live;      // tasks that have not ended
     uint32_t daemons;   // of them, those that nobody waits for
     bool orphan;        // see above
@@ -125,6 +126,10 @@ void neapL_group_close(lua_State *L, neapL_group *group);
 // The running task waits from now on under a shield, in this scope; no longer.
 void neapL_cover(neap_scope *cover, neap_task *task);
 void neapL_uncover(neap_scope *cover);
+
+// The group of a main task, whose Task is at index 1, has no tasks any more: it
+// goes. Where the running task was cancelled that is raised. (run.c)
+void neapL_run_end(lua_State *L, neapL_group *group);
 
 // Cancels the tasks of a group with a reason in words.
 void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason);

@@ -24,6 +24,22 @@ int64_t neapL_checkseconds(lua_State *L, int arg) {
     return ns < (lua_Number)LONGEST_NS ? (int64_t)ns : LONGEST_NS;
 }
 
+int64_t neapL_optseconds(lua_State *L, int index, const char *name) {
+    int64_t span_ns = NEAP_NEVER_NS;
+    if (lua_getfield(L, index, name) != LUA_TNIL) {
+        bool number = lua_isnumber(L, -1), nan = isnan(lua_tonumber(L, -1));
+        if (!number || nan)
+            luaL_argerror(L, index,
+                          lua_pushfstring(
+                              L,
+                              "option '%s': number of seconds expected, got %s",
+                              name, nan ? "nan" : luaL_typename(L, -1)));
+        span_ns = neapL_checkseconds(L, -1);
+    }
+    lua_pop(L, 1);
+    return span_ns;
+}
+
 int64_t neapL_deadline(neap_runtime *rt, int64_t duration_ns) {
     assert(duration_ns >= 0);
     if (duration_ns == NEAP_NEVER_NS) return NEAP_NEVER_NS;

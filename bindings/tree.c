@@ -151,7 +151,7 @@ static void push_scope_words(lua_State *L, neap_scope *scope) {
     case NEAPL_SCOPE_BLOCK: push_block(L, neapL_block_of(scope)); break;
     case NEAPL_SCOPE_GROUP:
         if (group_of(scope)->run == group_of(scope)) lua_pushliteral(L, "run");
-        else push_group(L, group_of(scope)); // an orphan: has lost its block
+        else push_group(L, group_of(scope)); // an orphan's, or a server's
         break;
     case NEAPL_SCOPE_COVER:
     case NEAPL_SCOPE_TASK: lua_pushliteral(L, "?"); break; // not asked for

@@ -6,6 +6,8 @@
 // in the registry by that address, too. No other library's userdata can
 // begin with an address inside ours, and a light userdata has length 0.
 #include <assert.h>
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "bindings/neapL.h"
@@ -56,6 +58,23 @@ void neapL_checknames(lua_State *L, int index, const char *known) {
         name = lua_pushfstring(L, "unknown option '%s'; known:%s", name, known);
         luaL_argerror(L, index, name);
     }
+}
+
+int neapL_optlimit(lua_State *L, int index, const char *name) {
+    int exact, top = lua_gettop(L);
+    bool given = lua_getfield(L, index, name) != LUA_TNIL;
+    lua_Integer limit = lua_tointegerx(L, -1, &exact);
+    bool endless = !given || lua_tonumber(L, -1) >= (lua_Number)HUGE_VAL;
+    if (!endless && (!exact || limit <= 0)) {
+        const char *words = luaL_tolstring(L, -1, NULL);
+        words = lua_pushfstring(L,
+                                "option '%s': positive integer or math.huge "
+                                "expected, got %s",
+                                name, words);
+        luaL_argerror(L, index, words);
+    }
+    lua_settop(L, top);
+    return endless || limit > INT_MAX ? INT_MAX : (int)limit;
 }
 
 void neapL_addfuncs(lua_State *L, neap_runtime *rt, const luaL_Reg *funcs) {

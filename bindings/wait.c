@@ -4,7 +4,6 @@
 // What they leave runs on; a cancel of the task that waits is none of theirs.
 // as_completed's gathering outlives the call: the iterator holds it, and it is
 // the closing value of the loop (gathering.h).
-#include <math.h>
 #include <string.h>
 
 #include "bindings/gathering.h"
@@ -13,29 +12,14 @@ enum { LIST = 1, OPTIONS }; // the arguments
 
 // ---- arguments
 
-// The seconds on top as a deadline.
-static int64_t deadline_of(lua_State *L) {
-    bool number = lua_isnumber(L, -1), nan = isnan(lua_tonumber(L, -1));
-    if (!number || nan)
-        luaL_argerror(
-            L, OPTIONS,
-            lua_pushfstring(
-                L, "option 'timeout': number of seconds expected, got %s",
-                nan ? "nan" : luaL_typename(L, -1)));
-    return neapL_deadline(neapL_rt(L), neapL_checkseconds(L, -1));
-}
-
 // options.timeout as a deadline; the others are all in `known`.
 static int64_t check_options(lua_State *L, const char *known) {
     lua_settop(L, OPTIONS);
     if (lua_isnil(L, OPTIONS)) return NEAP_NEVER_NS;
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
     neapL_checknames(L, OPTIONS, known);
-    int64_t deadline_ns = NEAP_NEVER_NS;
-    if (lua_getfield(L, OPTIONS, "timeout") != LUA_TNIL)
-        deadline_ns = deadline_of(L);
-    lua_pop(L, 1);
-    return deadline_ns;
+    int64_t span_ns = neapL_optseconds(L, OPTIONS, "timeout");
+    return neapL_deadline(neapL_rt(L), span_ns);
 }
 
 // options.return_when: 0 all, 1 first_done, 2 first_error.

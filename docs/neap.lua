@@ -845,6 +845,21 @@ function neap.resolve(host, service) end
 ---@overload fun(path: string, options?: neap.ConnectOptions): neap.Socket?, string?, string?
 function neap.connect(host, port, options) end
 
+---@class neap.ServeOptions
+---@field max? integer|number  connections at once; default math.huge
+---@field grace? number  seconds that the last ones have when the listener was
+---closed; default math.huge
+
+---Serves the connections of a listener (waits), each in a task of its own,
+---until the listener is closed: true, when all of them have ended.
+---@param listener neap.Socket
+---@param handler fun(conn: neap.Socket, host?: string, port?: integer)
+---@param options? neap.ServeOptions
+---@return true? ended
+---@return string? message
+---@return string? code
+function neap.serve(listener, handler, options) end
+
 ---A Socket for datagrams.
 ---@param host? string  an address, "localhost", "*" (default), or "unix:/path"
 ---@param port? integer  0 (default): the system chooses

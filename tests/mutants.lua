@@ -21,7 +21,8 @@
 -- failed.
 
 local groups = {"clock", "cancel", "scopes", "await", "errors", "between",
-    "sockets", "streams", "datagrams", "names", "coroutines", "hosts"}
+    "sockets", "streams", "datagrams", "names", "servers", "coroutines",
+    "hosts"}
 
 -- What `sample` runs: cheap to build, quick to fail.
 local sampled = {Q5 = "spec.queue", C8 = "spec.cancel"}

@@ -104,6 +104,32 @@ static void bytes_survive_every_move(void **state) {
     put(*state, ptr, size);
 }
 
+// What malloc gave is kept for the next of its class, up to a bound.
+static void large_blocks_are_kept(void **state) {
+    neap_arena *arena = *state;
+    void *first = get(arena, 16384 + 1);
+    put(arena, first, 16384 + 1);
+    assert_int_equal(arena->kept, 20480);
+    assert_ptr_equal(get(arena, 20480), first);
+    assert_int_equal(arena->kept, 0);
+    assert_ptr_equal(neap_arena_alloc(arena, first, 20480, 16385), first);
+    put(arena, first, 16385);
+    void *other = get(arena, 20481);
+    assert_ptr_not_equal(other, first);
+    put(arena, other, 20481);
+    assert_int_equal(arena->kept, 20480 + 24576);
+}
+
+static void not_more_than_so_many_bytes_of_them(void **state) {
+    neap_arena *arena = *state;
+    static void *blocks[64];
+    for (int i = 0; i < 64; i++) blocks[i] = get(arena, 65536);
+    for (int i = 0; i < 64; i++) put(arena, blocks[i], 65536);
+    assert_int_equal(arena->kept, NEAP_ARENA_KEPT);
+    put(arena, get(arena, 81921), 81921); // too large to be kept at all
+    assert_int_equal(arena->kept, NEAP_ARENA_KEPT);
+}
+
 static void freeing_nothing_does_nothing(void **state) {
     put(*state, NULL, TAG); // Lua passes a type tag there
     assert_int_equal(count_chunks(*state), 0);
@@ -239,6 +265,8 @@ int main(void) {
         ON_ARENA(what_moves_leaves_its_block_to_others),
         ON_ARENA(bytes_survive_every_move),
         ON_ARENA(freeing_nothing_does_nothing),
+        ON_ARENA(large_blocks_are_kept),
+        ON_ARENA(not_more_than_so_many_bytes_of_them),
         ON_ARENA(large_requests_are_noted),
         ON_ARENA(the_rest_of_a_chunk_is_not_lost),
         ON_ARENA(a_chunk_used_up_exactly_leaves_no_rest),

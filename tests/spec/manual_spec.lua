@@ -281,6 +281,7 @@ local calls = {
   ["condition:with"] = function() neap.Condition():with(math.abs, 1) end,
   ["condition:wait"] = function() neap.Condition():wait() end,
   ["barrier:wait"] = function() neap.Barrier(1):wait() end,
+  ["neap.serve"] = function(its) neap.serve(its.listener, print) end,
   ["socket:accept"] = function(its) its.listener:accept() end,
   ["socket:recv"] = function(its) its.socket:recv() end,
   ["socket:send"] = function(its) its.socket:send "x" end,
