@@ -83,6 +83,7 @@ static size_t shelf_of(size_t size, size_t *whole) {
     return shelf + quarters - 4;
 }
 
+NEAPL_SELDOM
 static void *take_large(neap_arena *arena, size_t size) {
     size_t whole, shelf = shelf_of(size, &whole);
     if (shelf >= NEAP_ARENA_SHELVES) return malloc(size);
@@ -93,6 +94,7 @@ static void *take_large(neap_arena *arena, size_t size) {
     return block;
 }
 
+NEAPL_SELDOM
 static void give_large(neap_arena *arena, void *ptr, size_t size) {
     size_t whole, shelf = shelf_of(size, &whole);
     neap_arena_block *block = ptr;
@@ -106,6 +108,7 @@ static void give_large(neap_arena *arena, void *ptr, size_t size) {
     arena->kept += whole;
 }
 
+NEAPL_SELDOM
 static void *resize_large(void *ptr, size_t osize, size_t nsize) {
     size_t whole, old_whole, shelf = shelf_of(nsize, &whole);
     if (shelf >= NEAP_ARENA_SHELVES) return realloc(ptr, nsize);

@@ -21,6 +21,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+// Kept out of the way of what is called all the time.
+#if defined(__GNUC__)
+#define NEAPL_SELDOM __attribute__((cold, noinline))
+#else
+#define NEAPL_SELDOM
+#endif
+
 enum {
     NEAP_ARENA_STEP = 8,       // classes are multiples of it; so Lua aligns
     NEAP_ARENA_MAX = 1024,     // larger blocks come from malloc

@@ -35,13 +35,6 @@
 #include "core/clock.h"
 #include "core/loop.h"
 
-// Kept out of the way of what is called for each switch.
-#if defined(__GNUC__)
-#define NEAPL_SELDOM __attribute__((cold, noinline))
-#else
-#define NEAPL_SELDOM
-#endif
-
 // ---- types that Lua sees
 
 // A userdata's first word is the address of its type: that is the check.
