@@ -197,3 +197,7 @@ int fault_epoll_pwait2(int queue, struct epoll_event *events, int count,
     if (STRUCK(epoll_pwait2)) return -1;
     return epoll_pwait2(queue, events, count, timeout, mask);
 }
+
+int fault_poll_wait(struct pollfd *polled, nfds_t count, int timeout) {
+    return STRUCK(poll_wait) ? -1 : poll(polled, count, timeout);
+}

@@ -57,9 +57,10 @@ calls.errnos = {
     unlink = "EACCES EBUSY EIO EISDIR ELOOP ENAMETOOLONG ENOENT ENOMEM " ..
         "ENOTDIR EPERM EROFS",
 
-    -- the poller
+    -- the poller; what it cannot wait for at all ends the program, in words
     epoll_ctl = "EBADF ENOMEM ENOSPC EPERM",
     epoll_wait = "EINTR",
+    poll_wait = "EINTR",
     epoll_pwait2 = "EINTR ENOSYS EPERM",
 }
 

@@ -91,6 +91,7 @@ int fault_pipe2(int pair[2], int flags);
 int fault_poll(struct pollfd *fds, nfds_t count, int timeout);
 int fault_unlink(const char *path);
 
+int fault_poll_wait(struct pollfd *fds, nfds_t count, int timeout);
 int fault_epoll_ctl(int queue, int op, int fd, struct epoll_event *event);
 int fault_epoll_wait(int queue, struct epoll_event *events, int count,
                      int timeout);

@@ -22,11 +22,12 @@ local command = os.getenv "NEAP_FAULT_COMMAND" or
 local modes = {
     one_byte = {variable = "NEAP_ONE_BYTE", options = "--exclude-tags=whole",
         except = {
-            servers = true, -- scripts that ask one recv for a message
+            -- they ask one recv for each message
+            servers = true, serve = true, serve_faults = true,
             net_faults = true, names = true,
         }},
     storm = {variable = "NEAP_STORM", options = "",
-        except = {net_faults = true, names = true}},
+        except = {net_faults = true, names = true, serve_faults = true}},
 }
 
 local function run(line)

@@ -11,6 +11,6 @@
 #define epoll_ctl fault_epoll_ctl
 #define epoll_pwait2 fault_epoll_pwait2
 #define epoll_wait fault_epoll_wait
-#define poll fault_poll
+#define poll fault_poll_wait
 
 #endif

@@ -241,7 +241,7 @@ programs.lines = both(hosts.tcp, function(group, a, b)
         assert(line == "line " .. count, "wrong bytes")
     end
     assert(told(b:read(5)) == "01234", "wrong bytes")
-    assert(told(b:read_until "|") == "56789", "wrong bytes")
+    assert(told(b:read_until "|") == "56789|", "wrong bytes")
     assert(told(b:read "a") == "rest", "wrong bytes")
 end)
 
@@ -259,6 +259,7 @@ programs.served = function(own)
         if sock then
             own(sock)
             if either(sock:send "hello") then either(sock:recv()) end
+            sock:close()
         end
     end
     listener:close()

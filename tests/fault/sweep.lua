@@ -141,7 +141,7 @@ end
 -- The table -----------------------------------------------------------------
 
 -- What compilers and sanitizers add: none of it is a system call.
-local function is_added(symbol) return symbol:find "^__" end
+local function is_added(symbol) return symbol:find "^_" end
 
 -- Each call of the object (core/sys.c, compiled against seam.h) has a row.
 local function check_table(object)

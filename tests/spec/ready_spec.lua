@@ -293,7 +293,7 @@ describe("a Socket", function()
     assert.is_nil(b:recv())
   end)
 
-  test("is ready with what a read left over", function()
+  test("is ready with what a read left over #whole", function()
     local a, b, _ <close> = sockets.pair()
     a:send "one\ntwo\n"
     assert.equal("one", b:read())

@@ -96,7 +96,7 @@ exit 0
 ]], command.path))
   end)
 
-  it("work on sockets", function()
+  it("work on sockets #whole", function()
     local command, _ <close> = program [[
       local here, there = raw.pair()
       raw.dup2(there, 0)
