@@ -250,10 +250,11 @@ end)
 programs.served = function(own)
     local listener, host, port = support.listen(own, hosts.tcp)
     local group <close> = neap.group()
-    group:spawn(neap.serve, listener, function(sock)
+    local function answer(sock)
         local data = sock:recv()
         if data then either(sock:send(data)) end
-    end)
+    end
+    group:spawn(function() told(neap.serve(listener, answer)) end)
     for i = 1, 8 do
         local sock = neap.connect(host, port)
         if sock then
