@@ -18,6 +18,7 @@ typedef struct command {
     const char *name; // stands before messages; NULL in the REPL
     bool json;        // reports are objects, one a line
     bool busy;        // tasks may be left in the runtime
+    bool holds;       // signals stay caught between one run and the next
     int signal;       // that came while the last main task was run; 0: none
     int status;       // with which the process will end
 

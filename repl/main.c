@@ -139,6 +139,7 @@ static int play(command *c, const options *o) {
     }
     signals_show(c->rt);
     if (run_all(c, o)) run_rest(c);
+    if (c->holds) signals_release();
     if (c->status == COMMAND_OK && neap_unseen(c->rt) > 0)
         c->status = COMMAND_FAILED;
     signals_show(NULL);

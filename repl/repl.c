@@ -184,11 +184,13 @@ void repl_run(command *c) {
     if (edited) puts("neap " NEAP_VERSION ", everything may wait. Ctrl-D ends");
     c->name = NULL;
     signals_catch(NULL);
+    signals_last(true);
     do {
         lua_settop(L, top);
         c->status = COMMAND_OK;
     } while (step(c));
     if (signals_over()) run_rest(c); // what is left hears of it, too
+    signals_last(false);
     signals_release();
     c->name = name;
     if (!edited && c->status == COMMAND_OK) putchar('\n');

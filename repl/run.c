@@ -81,6 +81,8 @@ static int turn_until_ended(command *c, const main_task *task) {
     int rc = 0;
     signals_catch(c->rt);
     while (!task->ended && rc >= 0) rc = neap_turn(c->rt, -1);
+    if (!c->holds) signals_catch(NULL); // no gap before what is left goes on
+    c->holds = true;
     c->signal = signals_release();
     if (task->failed) c->status = status_of(c);
     return task->ended ? 0 : rc;

@@ -40,6 +40,7 @@ static bool spared;                     // it was ignored: it ends nothing
 static void (*volatile restore)(void);  // puts the terminal right
 static struct sigaction before[CAUGHT]; // their dispositions
 static int depth;                       // how often they are caught
+static bool lasting;                    // a SIGTERM stays noted
 
 // None of what is caught comes while a handler runs.
 static void set_handler(int number, void (*handler)(int), int flags) {
@@ -97,7 +98,7 @@ bool signals_over(void) { return noted == SIGTERM; }
 
 int signals_take(void) {
     int was = noted;
-    if (was != SIGTERM || depth == 0) noted = 0;
+    if (was != SIGTERM || !lasting) noted = 0;
     return was;
 }
 
@@ -129,6 +130,8 @@ int signals_release(void) {
             sigaction(caught[i].number, &before[i], NULL);
     return signals_take();
 }
+
+void signals_last(bool on) { lasting = on; }
 
 void signals_aim(neap_runtime *rt) { target = rt; }
 

@@ -24,9 +24,12 @@ void signals_aim(neap_runtime *rt);
 // next one ends the process.
 void signals_show(neap_runtime *rt);
 
-// Takes the signal that was noted; 0: none was. A SIGTERM stays noted until it
-// is released where the first catch was: it ends all that stands within.
+// Takes the signal that was noted; 0: none was.
 int signals_take(void);
+
+// From now on a SIGTERM stays noted when it is taken: it ends all that stands
+// within; or no more.
+void signals_last(bool on);
 
 // A SIGTERM was noted.
 bool signals_over(void);
