@@ -76,14 +76,16 @@ describe("the limit:", function() -- N15
     sender:await()
   end)
 
-  -- What is resident says nothing of single bytes under a sanitizer.
-  test("a line without an end is no more than it allows #whole", function()
+  -- ASan sets aside what is freed: of a block for each byte more than is read.
+  local blind = os.getenv "NEAP_ONE_BYTE" and raw.allocated() == 0
+
+  test("a line without an end is no more than it allows", function()
     local a, b, _ <close> = sockets.pair()
     local sender = start(a, "send", ("x"):rep(10 << 20))
     collectgarbage()
     local before = raw.resident()
     is_too_long("longer than 65536 bytes", b:read())
-    assert.is_true(raw.resident() - before < 5 << 20)
+    assert.is_true(blind or raw.resident() - before < 1 << 20)
     assert.equal("pending", sender:state())
     sender:cancel()
   end)
