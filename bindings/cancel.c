@@ -90,7 +90,6 @@ static void push_kept(lua_State *L, const neap_scope *scope) {
 
 void neapL_push_cancelled_by(lua_State *L, const neap_scope *scope) {
     assert(scope->cancelled);
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
     push_kept(L, scope);
     if (!lua_isnil(L, -1) || scope->kind != NEAPL_SCOPE_BLOCK) return;
     lua_pop(L, 1);
