@@ -224,8 +224,9 @@ void neapL_task_setcontext(lua_State *L, const neapL_task *task) {
 
 // ---- end
 
-// The chains of coroutines are ours now: each knows its outermost block by the
-// number of its opening, and would drop it when it is collected.
+// Scopes go one by one, the chains of coroutines in pieces: each knows its
+// outermost block by the number of its opening, and would drop it when it is
+// collected.
 static void retire_chains(neapL_task *task) {
     neap_scope *first = task->scope.kids, *scope = first;
     if (!first) return;
@@ -309,8 +310,8 @@ static void settle(lua_State *L, neapL_task *task) {
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     neap_scope *inner = task->core.inner, *scope = inner;
     for (; scope != &task->scope; scope = scope->parent)
-        neapL_report_open(L, SELF, neapL_block_of(scope));
-    retire_chains(task);
+        if (scope->kind == NEAPL_SCOPE_BLOCK)
+            neapL_report_open(L, SELF, neapL_block_of(scope));
     neapL_blocks_drop(L, inner, &task->scope);
     while ((scope = find_block(&task->scope))) {
         while ((inner = find_block(scope))) scope = inner;

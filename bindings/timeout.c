@@ -141,7 +141,7 @@ static int timeout_close(lua_State *L) {
     return lua_error(L);
 }
 
-// "<Timeout 1.5 s left>", "<Timeout struck>", "<Timeout left>"
+// "<Timeout 1.5 s left>", "<Timeout struck>", "<Timeout over>"
 static int timeout_tostring(lua_State *L) {
     const neapL_block *block = neapL_block_find(L, 1, &timeout_type);
     const neapL_block_handle *handle = lua_touserdata(L, 1);
