@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bindings/socket.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 typedef struct borrowed {
     neap_fd fd;     // what the core knows of it

@@ -15,8 +15,8 @@
 #include "bindings/reader.h"
 #include "bindings/runtime.h"
 #include "bindings/socket.h"
+#include "bindings/sys.h"
 #include "bindings/threads.h"
-#include "core/sys.h"
 
 static const char reason[] = "the runtime is closing";
 
@@ -181,7 +181,7 @@ static int drop_threads(lua_State *L) {
 
 void neapL_wind_up(neap_runtime *rt) {
     rt->turner = rt->L;
-    neap_inbox_close(&rt->loop.inbox);
+    neap_inbox_close(rt->loop.inbox);
     neapL_overdue_stop(rt);
     neapL_debug_leaks(rt);
     if (!neapL_protect(rt, cancel_all, rt)) neap_scope_cancel(&rt->root->scope);
@@ -221,7 +221,7 @@ void neapL_runtime_term(neap_runtime *rt) {
     rt->scratch = NULL;
     neapL_buffers_term(rt);
     neapL_threads_term(rt);
-    neap_inbox_close(&rt->loop.inbox);
+    neap_inbox_close(rt->loop.inbox);
     neap_loop_term(&rt->loop);
     rt->loop.alarmed = false; // there is no alarm any more
 }

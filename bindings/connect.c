@@ -28,7 +28,7 @@
 #include "bindings/runtime.h"
 #include "bindings/settings.h"
 #include "bindings/socket.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 enum { // of connect's stack
     HOST = 1,

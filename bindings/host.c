@@ -315,7 +315,7 @@ int64_t neap_due_ns(const neap_runtime *rt) {
 }
 
 int neap_post(neap_runtime *rt, neap_post_fn fn, void *arg) {
-    return neap_inbox_post(&rt->loop.inbox, fn, arg);
+    return neap_inbox_post(rt->loop.inbox, fn, arg);
 }
 
 void neap_hold(neap_runtime *rt, int delta) {

@@ -14,7 +14,7 @@
 
 #include "bindings/borrow.h"
 #include "bindings/socket.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 enum {
     WHAT = 1, // the argument

@@ -82,7 +82,7 @@ static int init_loop(neap_runtime *rt) {
         rt->loop.slack_ns = rt->config.timer_slack_ns;
     rt->root = rt->group = neapL_group_open(rt, NULL, NULL);
     if (rt->root) return 0;
-    neap_inbox_close(&rt->loop.inbox);
+    neap_inbox_close(rt->loop.inbox);
     neap_loop_term(&rt->loop);
     return -ENOMEM;
 }

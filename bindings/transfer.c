@@ -15,7 +15,7 @@
 #include "bindings/address.h"
 #include "bindings/socket.h"
 #include "bindings/stdio.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 enum {
     SOCKET = 1, // index of the Socket on every stack here

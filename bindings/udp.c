@@ -17,7 +17,7 @@
 #include "bindings/address.h"
 #include "bindings/settings.h"
 #include "bindings/socket.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 enum {
     SOCKET = 1, // index of the Socket on every stack here

@@ -21,22 +21,25 @@ enum {
 int neap_loop_init(neap_loop *loop, const neap_alloc *alloc,
                    neap_resume resume) {
     assert(resume);
-    *loop = (neap_loop){
-        .alloc = alloc, .resume = resume, .slack_ns = NEAP_SLACK_NS};
+    *loop = (neap_loop){.alloc = alloc,
+                        .resume = resume,
+                        .slack_ns = NEAP_SLACK_NS,
+                        .pool_size = NEAP_POOL_SIZE};
     neap_list_init(&loop->ready);
     neap_list_init(&loop->pass);
     neap_heap_init(&loop->heap, alloc);
     int rc = neap_poller_open(&loop->poller, alloc);
     if (rc < 0) return rc;
-    rc = neap_inbox_init(&loop->inbox, loop->poller);
-    if (rc < 0) neap_poller_close(loop->poller);
-    return rc;
+    loop->inbox = neap_inbox_open(loop->poller);
+    if (loop->inbox) return 0;
+    neap_poller_close(loop->poller);
+    return -ENOMEM;
 }
 
 void neap_loop_term(neap_loop *loop) {
     assert(!loop->in_turn && loop->fds.count == 0);
-    neap_pool_close(loop->pool); // they wake the poller
-    neap_inbox_term(&loop->inbox);
+    neap_pool_close(loop->pool);
+    neap_inbox_term(loop->inbox); // who holds it wakes the poller
     neap_poller_close(loop->poller);
     neap_heap_term(&loop->heap);
     neap_alloc_free(loop->alloc, loop->fds.rows,
@@ -68,8 +71,7 @@ static bool jumps(const neap_loop *loop) {
 
 // Until there is work by the loop's own clock: 0 now, negative never.
 static int64_t until_due(const neap_loop *loop) {
-    if (is_ready(loop) || neap_inbox_due(&loop->inbox)) return 0;
-    if (neap_pool_due(loop->pool)) return 0;
+    if (is_ready(loop) || neap_inbox_due(loop->inbox)) return 0;
     if (loop->heap.count == 0) return -1;
     int64_t expiry_ns = next_expiry(loop), now_ns = neap_loop_time(loop);
     return expiry_ns > now_ns ? expiry_ns - now_ns : 0;
@@ -180,8 +182,7 @@ static int steps(neap_loop *loop, int64_t limit_ns) {
     if (rc < 0) return rc;
     rc = look_outside(loop, sleep_ns);
     if (rc < 0) return rc;
-    neap_inbox_drain(&loop->inbox);
-    neap_pool_collect(loop->pool);
+    neap_inbox_drain(loop->inbox);
     expire_timers(loop);
     return run_ready(loop);
 }

@@ -51,8 +51,9 @@ typedef struct neap_loop {
     neap_heap heap;          // deadlines
     neap_fd_table fds;       // descriptors
     neap_poller *poller;     // watches them
-    neap_inbox inbox;        // posts of other threads
+    neap_inbox *inbox;       // posts of other threads
     neap_pool *pool;         // threads for what blocks; NULL: none yet
+    int pool_size;           // how many there may be, at least two
     const neap_alloc *alloc; // every byte of the above but the posts
     int64_t now_ns;          // the stamp: decides what has expired
     int64_t expired_ns;      // the stamp when a timer expired last

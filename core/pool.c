@@ -2,34 +2,40 @@
 // Pool: jobs, and the threads that take them (see pool.h).
 //
 // Invariant: the mutex guards all but what is atomic, `line`, which is the
-// loop's, and a job under way, which is its thread's. Before a thread ends, it
-// sees that there is nothing it may take.
+// loop's, and a job under way, which is its thread's. A thread that ends or
+// sleeps has seen that there is nothing it may take.
+#define _POSIX_C_SOURCE 200809L
 #include "core/pool.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/loop.h"
 #include "core/sys.h"
 
-enum { NAMES, BLOCKING, DONE, LISTS };
+enum {
+    NAMES,
+    BLOCKING,
+    LISTS,
+    // Seconds that a thread waits for a job. A program that hands one over
+    // now and then has warm threads, one that did so once is rid of them.
+    IDLE_MAX = 10
+};
 
 struct neap_pool {
     pthread_mutex_t mutex;
-    neap_list jobs[LISTS]; // that wait for a thread, or for the loop
-    atomic_bool due;       // some are done
-    neap_poller *poller;   // to be woken then; NULL: the loop has gone
-    int count, blocking;   // threads; of them, those whose job blocks
+    pthread_cond_t work;   // there is a job for one that is idle
+    neap_list jobs[LISTS]; // that wait for a thread
+    neap_inbox *inbox;     // where ends are told
+    bool closed;           // the loop has gone
+    int size;              // threads that there may be
+    int count, idle;       // that there are; of them, those without a job
+    int blocking;          // those whose job blocks
+    int waiting;           // jobs that wait for a thread
 };
-
-static neap_job *pop(neap_list *jobs) {
-    assert(!neap_list_empty(jobs));
-    neap_job *job = NEAP_OWNER(jobs->next, neap_job, link);
-    neap_list_unlink(&job->link);
-    return job;
-}
 
 static void release(neap_job *job) {
     assert(atomic_load(&job->holders) > 0);
@@ -41,89 +47,123 @@ void neap_job_leave(neap_job *job) {
     release(job);
 }
 
+// The bell was heard: the pool lets go of it.
+static void heard(neap_bell *bell) {
+    neap_job *job = NEAP_OWNER(bell, neap_job, bell);
+    if (job->line) neap_task_wake_all(job->line, NEAP_WAKE_READY);
+    neap_job_leave(job);
+}
+
+static neap_job *pop(neap_list *jobs) {
+    assert(!neap_list_empty(jobs));
+    neap_job *job = NEAP_OWNER(jobs->next, neap_job, link);
+    neap_list_unlink(&job->link);
+    return job;
+}
+
 // Unlocks; whoever of the loop and the threads goes last frees all.
 static void part(neap_pool *pool) {
-    bool last = !pool->poller && pool->count == 0;
+    bool last = pool->closed && pool->count == 0;
     pthread_mutex_unlock(&pool->mutex);
     if (!last) return;
     for (int i = 0; i < LISTS; i++)
         while (!neap_list_empty(&pool->jobs[i])) release(pop(&pool->jobs[i]));
+    neap_inbox_release(pool->inbox);
+    pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->mutex);
     free(pool);
+}
+
+static bool may_block(const neap_pool *pool) {
+    return pool->blocking < pool->size - 1;
 }
 
 // The next job that may begin, or NULL.
 static neap_job *take(neap_pool *pool) {
     int kind = neap_list_empty(&pool->jobs[NAMES]) ? BLOCKING : NAMES;
-    bool full = kind == BLOCKING && pool->blocking == NEAP_POOL_MAX - 1;
-    if (!pool->poller || full || neap_list_empty(&pool->jobs[kind]))
-        return NULL;
+    if (pool->closed || neap_list_empty(&pool->jobs[kind])) return NULL;
+    if (kind == BLOCKING && !may_block(pool)) return NULL;
     pool->blocking += kind == BLOCKING;
+    pool->waiting--;
     return pop(&pool->jobs[kind]);
+}
+
+// The next job; sleeps until there is one. NULL: none came for too long.
+static neap_job *await(neap_pool *pool) {
+    neap_job *job;
+    int rc = 0;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until); // that it can jump does no harm
+    until.tv_sec += IDLE_MAX;
+    pool->idle++;
+    while (!(job = take(pool)) && !pool->closed && rc == 0)
+        rc = pthread_cond_timedwait(&pool->work, &pool->mutex, &until);
+    pool->idle--;
+    return job;
+}
+
+// The mutex is not held while it works.
+static void work(neap_pool *pool, neap_job *job) {
+    bool blocks = job->blocks;
+    pthread_mutex_unlock(&pool->mutex);
+    if (atomic_load(&job->holders) > 1) job->work(job);
+    if (neap_inbox_ring(pool->inbox, &job->bell) < 0) release(job);
+    pthread_mutex_lock(&pool->mutex);
+    pool->blocking -= blocks;
 }
 
 static void *run(void *arg) {
     neap_pool *pool = arg;
     neap_job *job;
     pthread_mutex_lock(&pool->mutex);
-    while ((job = take(pool))) {
-        pthread_mutex_unlock(&pool->mutex);
-        if (atomic_load(&job->holders) > 1) job->work(job);
-        pthread_mutex_lock(&pool->mutex);
-        pool->blocking -= job->blocks;
-        neap_list_append(&pool->jobs[DONE], &job->link);
-        if (!atomic_exchange(&pool->due, true) && pool->poller)
-            neap_poller_wake(pool->poller);
-    }
+    while ((job = await(pool))) work(pool, job);
     pool->count--;
     part(pool);
     return NULL;
 }
 
-static neap_pool *open_pool(neap_poller *poller) {
+static neap_pool *open_pool(const neap_loop *loop) {
     neap_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
     pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->work, NULL);
     for (int i = 0; i < LISTS; i++) neap_list_init(&pool->jobs[i]);
-    pool->poller = poller;
+    pool->inbox = neap_inbox_hold(loop->inbox);
+    pool->size = loop->pool_size;
     return pool;
 }
 
+// A thread for one job more, if it may begin: an idle one that none of the
+// others waits for, or a new one; else one will come to it. 0 or -errno.
+static int summon(neap_pool *pool, bool blocks) {
+    if (blocks && !may_block(pool)) return 0;
+    pthread_cond_signal(&pool->work);
+    if (pool->idle > pool->waiting || pool->count == pool->size) return 0;
+    int rc = neap_sys_thread(run, pool);
+    if (rc == 0) pool->count++;
+    return pool->count > 0 ? 0 : rc;
+}
+
 int neap_pool_submit(neap_loop *loop, neap_job *job) {
-    neap_pool *pool = loop->pool ? loop->pool : open_pool(loop->poller);
+    neap_pool *pool = loop->pool ? loop->pool : open_pool(loop);
     if (!pool) return -ENOMEM;
     assert(job->line && job->work && job->free);
     loop->pool = pool;
-    pthread_mutex_lock(&pool->mutex);
-    bool full = job->blocks && pool->blocking == NEAP_POOL_MAX - 1;
-    int rc = -EAGAIN;
-    if (pool->count < NEAP_POOL_MAX && !full) rc = neap_sys_thread(run, pool);
-    if (rc == 0) pool->count++;
-    else if (pool->count > 0) rc = 0; // one of those will take it
+    job->bell = (neap_bell){.heard = heard};
     atomic_init(&job->holders, 2);
+    pthread_mutex_lock(&pool->mutex);
+    int rc = summon(pool, job->blocks);
     if (rc == 0) neap_list_append(&pool->jobs[job->blocks], &job->link);
+    pool->waiting += rc == 0;
     pthread_mutex_unlock(&pool->mutex);
     return rc;
-}
-
-bool neap_pool_due(neap_pool *pool) { return pool && atomic_load(&pool->due); }
-
-void neap_pool_collect(neap_pool *pool) {
-    if (!neap_pool_due(pool)) return;
-    pthread_mutex_lock(&pool->mutex);
-    atomic_store(&pool->due, false);
-    while (!neap_list_empty(&pool->jobs[DONE])) {
-        neap_job *job = pop(&pool->jobs[DONE]);
-        if (job->line) neap_task_wake_all(job->line, NEAP_WAKE_READY);
-        neap_job_leave(job); // its line is over; the pool's hold goes
-    }
-    pthread_mutex_unlock(&pool->mutex);
 }
 
 void neap_pool_close(neap_pool *pool) {
     if (!pool) return;
     pthread_mutex_lock(&pool->mutex);
-    assert(pool->poller);
-    pool->poller = NULL;
+    assert(!pool->closed);
+    pool->closed = true;
+    pthread_cond_broadcast(&pool->work);
     part(pool);
 }

@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -51,65 +50,11 @@ ssize_t neap_sys_sendmsg(int fd, const struct msghdr *message) {
     return n < 0 ? -errno : n;
 }
 
-int neap_sys_socket(int family, int type) {
-    return outcome(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-}
-
-int neap_sys_socketpair(int pair[2]) {
-    int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    return outcome(socketpair(AF_UNIX, type, 0, pair));
-}
-
 int neap_sys_accept(int fd, void *address, unsigned *size) {
     int rc;
     assert(address && size);
     RETRY(rc, accept4(fd, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     return outcome(rc);
-}
-
-int neap_sys_bind(int fd, const struct sockaddr *address, unsigned size) {
-    return outcome(bind(fd, address, size));
-}
-
-int neap_sys_listen(int fd, int backlog) {
-    return outcome(listen(fd, backlog));
-}
-
-// Interrupted, the attempt goes on in the background: -EINPROGRESS.
-int neap_sys_connect(int fd, const struct sockaddr *address, unsigned size) {
-    int rc = outcome(connect(fd, address, size));
-    return rc == -EINTR ? -EINPROGRESS : rc;
-}
-
-int neap_sys_shutdown(int fd, int how) { return outcome(shutdown(fd, how)); }
-
-int neap_sys_getname(int fd, bool peer, void *address, unsigned *size) {
-    assert(address && size);
-    return outcome(peer ? getpeername(fd, address, size)
-                        : getsockname(fd, address, size));
-}
-
-int neap_sys_getopt(int fd, int level, int option, int *value) {
-    socklen_t size = sizeof *value;
-    assert(value);
-    return outcome(getsockopt(fd, level, option, value, &size));
-}
-
-int neap_sys_setopt(int fd, int level, int option, int value) {
-    return outcome(setsockopt(fd, level, option, &value, sizeof value));
-}
-
-// Not repeated: after EINTR Linux has closed it, and the number may be reused.
-int neap_sys_close(int fd) {
-    assert(fd >= 0);
-    return outcome(close(fd));
-}
-
-int neap_sys_ready(int fd, bool writing) {
-    struct pollfd one = {.fd = fd, .events = writing ? POLLOUT : POLLIN};
-    int rc;
-    RETRY(rc, poll(&one, 1, 0));
-    return rc > 0 && one.revents & POLLNVAL ? -EBADF : outcome(rc);
 }
 
 int neap_sys_pipe(int pair[2]) {

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "core/poller.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 #include "tests/core/probe.h"
 
 #define SILENCE_NS (2 * NEAP_MILLISECOND_NS)

@@ -86,7 +86,7 @@ static void end_wait(void *arg) { neap_task_wake(arg, NEAP_WAKE_READY); }
 
 static void *post_once(void *arg) {
     neap_task *task = arg;
-    neap_inbox_post(&task->loop->inbox, end_wait, task);
+    neap_inbox_post(task->loop->inbox, end_wait, task);
     return NULL;
 }
 

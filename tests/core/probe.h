@@ -104,7 +104,7 @@ static inline void stage_open(stage *on) {
 
 static inline void stage_close(stage *on) {
     for (int i = 0; i < on->count; i++) neap_task_term(&on->probes[i].task);
-    neap_inbox_close(&on->loop.inbox);
+    neap_inbox_close(on->loop.inbox);
     neap_loop_term(&on->loop);
     counted_term(&on->memory);
 }

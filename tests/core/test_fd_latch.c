@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/sys.h"
+#include "bindings/sys.h"
 #include "tests/core/fake.h"
 
 enum { LARGE = 1 << 20 }; // more than a socket's buffer takes at once

@@ -36,9 +36,14 @@ static int setup(void **state) {
     return fake_setup(state);
 }
 
+static int setup_alone(void **state) {
+    setup(state);
+    return stage_teardown(state);
+}
+
 static neap_inbox *inbox_of(void **state) {
     stage *on = *state;
-    return &on->loop.inbox;
+    return on->loop.inbox;
 }
 
 static void post(neap_inbox *inbox, char *letter) {
@@ -110,6 +115,112 @@ static void a_closed_inbox_refuses_and_keeps_what_it_has(void **state) {
 
 static void what_is_not_drained_at_the_end_is_dropped(void **state) {
     post(inbox_of(state), "a"); // P6; the tear-down does not call it
+}
+
+// ---- bells
+
+typedef struct ringer {
+    neap_bell bell;
+    neap_inbox *inbox;
+    int heard;  // times
+    bool again; // rings itself when it is heard
+} ringer;
+
+static void hear(neap_bell *bell) {
+    ringer *self = NEAP_OWNER(bell, ringer, bell);
+    self->heard++;
+    if (self->again) neap_inbox_ring(self->inbox, bell);
+}
+
+static ringer new_ringer(neap_inbox *inbox) {
+    return (ringer){.bell = {.heard = hear}, .inbox = inbox};
+}
+
+static void a_bell_is_heard_once_however_often_it_was_rung(void **state) {
+    neap_inbox *inbox = inbox_of(state);
+    ringer one = new_ringer(inbox), other = new_ringer(inbox);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(neap_inbox_ring(inbox, &one.bell), 0);
+    assert_int_equal(neap_inbox_ring(inbox, &other.bell), 0);
+    assert_int_equal(fake.wakes, 1);
+    assert_true(neap_inbox_due(inbox));
+    neap_inbox_drain(inbox);
+    assert_int_equal(one.heard, 1);
+    assert_int_equal(other.heard, 1);
+    assert_false(neap_inbox_due(inbox));
+    neap_inbox_ring(inbox, &one.bell);
+    neap_inbox_drain(inbox);
+    assert_int_equal(one.heard, 2);
+}
+
+static void a_bell_that_rings_itself_is_heard_once_a_drain(void **state) {
+    neap_inbox *inbox = inbox_of(state); // P5
+    ringer self = new_ringer(inbox);
+    self.again = true;
+    neap_inbox_ring(inbox, &self.bell);
+    for (int i = 1; i <= 3; i++) {
+        neap_inbox_drain(inbox);
+        assert_int_equal(self.heard, i);
+    }
+    self.again = false;
+    neap_inbox_drain(inbox);
+    assert_false(neap_inbox_due(inbox));
+}
+
+static void a_silenced_bell_is_not_heard(void **state) {
+    neap_inbox *inbox = inbox_of(state);
+    ringer self = new_ringer(inbox);
+    neap_inbox_silence(inbox, &self.bell); // which was not rung: no harm
+    neap_inbox_ring(inbox, &self.bell);
+    neap_inbox_silence(inbox, &self.bell);
+    neap_inbox_drain(inbox);
+    assert_int_equal(self.heard, 0);
+    neap_inbox_ring(inbox, &self.bell);
+    neap_inbox_drain(inbox);
+    assert_int_equal(self.heard, 1);
+}
+
+static void a_closed_inbox_hears_bells_until_the_loop_has_gone(void **state) {
+    stage on; // P4, P6
+    (void)state;
+    stage_open(&on);
+    neap_inbox *inbox = neap_inbox_hold(on.loop.inbox);
+    ringer early = new_ringer(inbox), last = early, late = early;
+    neap_inbox_close(inbox);
+    assert_int_equal(neap_inbox_ring(inbox, &early.bell), 0);
+    neap_inbox_drain(inbox);
+    assert_int_equal(early.heard, 1);
+    assert_int_equal(neap_inbox_ring(inbox, &last.bell), 0);
+    stage_close(&on);
+    assert_int_equal(last.heard, 1);
+    assert_int_equal(neap_inbox_ring(inbox, &late.bell), -ECANCELED);
+    assert_int_equal(late.heard, 0);
+    neap_inbox_release(inbox);
+}
+
+static void *ring_often(void *arg) {
+    ringer *self = arg;
+    for (int i = 0; i < POSTS; i++) neap_inbox_ring(self->inbox, &self->bell);
+    return NULL;
+}
+
+static void the_last_ring_is_heard(void **state) {
+    neap_inbox *inbox = inbox_of(state);
+    ringer ringers[THREADS];
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        ringers[i] = new_ringer(inbox);
+        int rc = pthread_create(&threads[i], NULL, ring_often, &ringers[i]);
+        assert_int_equal(rc, 0);
+    }
+    for (int i = 0; i < 100; i++) neap_inbox_drain(inbox);
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    int heard = ringers[0].heard;
+    neap_inbox_ring(inbox, &ringers[0].bell);
+    neap_inbox_drain(inbox);
+    assert_true(ringers[0].heard > heard);
+    for (int i = 0; i < THREADS; i++)
+        assert_in_range(ringers[i].heard, 1, POSTS + 1);
 }
 
 static int count_down(neap_inbox *inbox, long *left) {
@@ -224,6 +335,12 @@ int main(void) {
         ON_INBOX(a_closed_inbox_refuses_and_keeps_what_it_has),
         ON_INBOX(what_is_not_drained_at_the_end_is_dropped),
         ON_INBOX(no_memory_is_an_answer_and_loses_nothing),
+        ON_INBOX(a_bell_is_heard_once_however_often_it_was_rung),
+        ON_INBOX(a_bell_that_rings_itself_is_heard_once_a_drain),
+        ON_INBOX(a_silenced_bell_is_not_heard),
+        cmocka_unit_test_setup(
+            a_closed_inbox_hears_bells_until_the_loop_has_gone, setup_alone),
+        ON_INBOX(the_last_ring_is_heard),
         ON_INBOX(nothing_is_lost_and_each_thread_is_in_order),
         ON_INBOX(closing_amid_posts_loses_none_that_was_accepted),
     };

@@ -96,7 +96,7 @@ static void a_post_is_work(void **state) {
     stage *on = *state; // S19, P1
     probe *a = stage_probe(on, 'a', NULL);
     neap_task_wait(&a->task, NULL);
-    neap_inbox_post(&on->loop.inbox, wake_other, &a->task);
+    neap_inbox_post(on->loop.inbox, wake_other, &a->task);
     assert_int_equal(turn(on, -1), 1);
     assert_int_equal(fake.calls[FAKE_WAIT], 0); // no need to look outside
 }
@@ -105,7 +105,7 @@ static void a_post_is_work(void **state) {
 
 static void post_during(void *arg) {
     neap_task *task = arg;
-    neap_inbox_post(&task->loop->inbox, wake_other, task);
+    neap_inbox_post(task->loop->inbox, wake_other, task);
     fake.now_ns += NEAP_SECOND_NS;
 }
 
@@ -210,7 +210,7 @@ static void how_long_until_work_can_be_asked(void **state) {
     assert_int_equal(neap_loop_due(&on->loop), 1000);
     fake.now_ns += 5000;
     assert_int_equal(neap_loop_due(&on->loop), 0);
-    neap_inbox_post(&on->loop.inbox, do_nothing, NULL);
+    neap_inbox_post(on->loop.inbox, do_nothing, NULL);
     assert_int_equal(neap_loop_due(&on->loop), 0);
     assert_int_equal(turn(on, 0), 1);
     assert_int_equal(neap_loop_due(&on->loop), -1);
@@ -253,7 +253,7 @@ static void a_spinning_task_lets_posts_in(void **state) {
     neap_task_wait(&posted->task, NULL);
     stage_start(on, '\0', spin);
     assert_int_equal(turn(on, -1), NEAP_BATCH_MAX);
-    neap_inbox_post(&on->loop.inbox, wake_other, &posted->task);
+    neap_inbox_post(on->loop.inbox, wake_other, &posted->task);
     assert_int_equal(turn(on, -1), NEAP_BATCH_MAX);
     assert_string_equal(stage_trace(on), "p");
 }

@@ -98,7 +98,7 @@ static void await(atomic_int *what, int count) {
 // Collects until the errand is done.
 static void finish(stage *on, const errand *self) {
     while (self->job.line) {
-        neap_pool_collect(on->loop.pool);
+        neap_inbox_drain(on->loop.inbox);
         sched_yield();
     }
 }
@@ -117,7 +117,7 @@ static void who_waits_is_woken_when_it_is_done(void **state) {
     assert_int_equal(on->loop.outside, 1); // no deadlock
     open_gate = true;
     await(&fake.wakes, 1);
-    assert_true(neap_pool_due(on->loop.pool));
+    assert_true(neap_inbox_due(on->loop.inbox));
     assert_int_equal(neap_loop_due(&on->loop), 0);
     neap_loop_turn(&on->loop, 0);
     assert_string_equal(stage_trace(on), "a");
@@ -131,11 +131,11 @@ static void who_waits_is_woken_when_it_is_done(void **state) {
 static void threads_are_bounded_and_blocked_for_signals(void **state) {
     errand *errands[JOBS_MAX]; // P11
     for (int i = 0; i < JOBS_MAX; i++) errands[i] = submit(*state, false, true);
-    await(&running, NEAP_POOL_MAX);
+    await(&running, NEAP_POOL_SIZE);
     open_gate = true;
     for (int i = 0; i < JOBS_MAX; i++) finish(*state, errands[i]);
     assert_int_equal(begun, JOBS_MAX);
-    assert_int_equal(most, NEAP_POOL_MAX);
+    assert_int_equal(most, NEAP_POOL_SIZE);
     assert_int_equal(signals_open, 0);
     for (int i = 0; i < JOBS_MAX; i++) neap_job_leave(&errands[i]->job);
     assert_int_equal(freed, JOBS_MAX);
@@ -144,14 +144,14 @@ static void threads_are_bounded_and_blocked_for_signals(void **state) {
 static void what_blocks_leaves_a_thread_for_names(void **state) {
     errand *blocking[8], *name; // P11
     for (int i = 0; i < 8; i++) blocking[i] = submit(*state, true, true);
-    await(&running, NEAP_POOL_MAX - 1);
+    await(&running, NEAP_POOL_SIZE - 1);
     name = submit(*state, false, false);
     finish(*state, name);
-    assert_int_equal(begun, NEAP_POOL_MAX);
-    assert_int_equal(running, NEAP_POOL_MAX - 1);
+    assert_int_equal(begun, NEAP_POOL_SIZE);
+    assert_int_equal(running, NEAP_POOL_SIZE - 1);
     open_gate = true;
     for (int i = 0; i < 8; i++) finish(*state, blocking[i]);
-    assert_int_equal(most, NEAP_POOL_MAX);
+    assert_int_equal(most, NEAP_POOL_SIZE);
     for (int i = 0; i < 8; i++) neap_job_leave(&blocking[i]->job);
     neap_job_leave(&name->job);
 }
@@ -166,6 +166,17 @@ static void first_come_first_served(void **state) {
     for (int i = 1; i < 16; i++)
         if (i != 8) assert_true(order[i] > order[i - 1]); // names go first
     for (int i = 0; i < 16; i++) neap_job_leave(&errands[i]->job);
+}
+
+static void a_thread_that_is_idle_takes_the_next_job(void **state) {
+    stage *on = *state;
+    threads_left = 1; // which has to do
+    for (int i = 0; i < 100; i++) {
+        errand *self = submit(on, i % 2, false);
+        finish(on, self);
+        neap_job_leave(&self->job);
+    }
+    assert_int_equal(begun, 100);
 }
 
 static void no_thread_is_an_error_and_wedges_nothing(void **state) {
@@ -198,7 +209,7 @@ static void a_job_that_is_left_runs_on_and_is_freed(void **state) {
     neap_job_leave(&self->job);
     assert_int_equal(freed, 0);
     open_gate = true;
-    while (freed == 0) neap_pool_collect(on->loop.pool);
+    while (freed == 0) neap_inbox_drain(on->loop.inbox);
 }
 
 static void a_job_that_is_left_early_never_begins(void **state) {
@@ -209,7 +220,7 @@ static void a_job_that_is_left_early_never_begins(void **state) {
     neap_job_leave(&left->job);
     open_gate = true;
     finish(on, self);
-    while (freed == 0) neap_pool_collect(on->loop.pool);
+    while (freed == 0) neap_inbox_drain(on->loop.inbox);
     assert_int_equal(begun, 1);
     neap_job_leave(&self->job);
 }
@@ -243,6 +254,7 @@ int main(void) {
         ON_POOL(threads_are_bounded_and_blocked_for_signals),
         ON_POOL(what_blocks_leaves_a_thread_for_names),
         ON_POOL(first_come_first_served),
+        ON_POOL(a_thread_that_is_idle_takes_the_next_job),
         ON_POOL(no_thread_is_an_error_and_wedges_nothing),
         ON_POOL(without_another_thread_the_first_does_it_all),
         ON_POOL(a_job_that_is_left_runs_on_and_is_freed),
