@@ -62,6 +62,20 @@ int neap_sys_setopt(int fd, int level, int option, int value) {
     return outcome(setsockopt(fd, level, option, &value, sizeof value));
 }
 
+ssize_t neap_sys_recvmsg(int fd, struct msghdr *message) {
+    ssize_t n;
+    assert(message);
+    RETRY(n, recvmsg(fd, message, MSG_DONTWAIT));
+    return n < 0 ? -errno : n;
+}
+
+ssize_t neap_sys_sendmsg(int fd, const struct msghdr *message) {
+    ssize_t n;
+    assert(message);
+    RETRY(n, sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL));
+    return n < 0 ? -errno : n;
+}
+
 // ---- descriptors of any kind
 
 // Not repeated: after EINTR Linux has closed it, and the number may be reused.

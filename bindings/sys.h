@@ -10,6 +10,7 @@
 #include "core/sys.h"
 
 struct addrinfo;
+struct msghdr;
 struct sockaddr;
 struct stat;
 
@@ -24,6 +25,10 @@ int neap_sys_getname(int fd, bool peer, void *address, unsigned *size);
 int neap_sys_getopt(int fd, int level, int option, int *value);
 int neap_sys_setopt(int fd, int level, int option, int value);
 int neap_sys_close(int fd);
+
+// ---- datagrams: bytes, or -errno; never block
+ssize_t neap_sys_recvmsg(int fd, struct msghdr *message);
+ssize_t neap_sys_sendmsg(int fd, const struct msghdr *message);
 
 // ---- descriptors of any kind
 int neap_sys_ready(int fd, bool writing); // 1: ready at this moment, or 0

@@ -52,7 +52,8 @@ enum { // ctx of recv_k, or'ed
 // As much of the next datagram as `room` has place for.
 static ssize_t take(neapL_socket *sock, struct msghdr *message) {
     if (!sock->fd.latch[NEAP_IN]) return -EAGAIN;
-    return neap_fd_recvmsg(&sock->fd, message);
+    ssize_t n = neap_sys_recvmsg(sock->fd.number, message);
+    return neap_fd_learn(&sock->fd, NEAP_IN, n, 0);
 }
 
 // data [, host, port | , path] [, true]
@@ -170,7 +171,8 @@ static ssize_t give(lua_State *L, neapL_socket *sock, neapL_address *to) {
     struct iovec bytes = {(void *)data, size};
     struct msghdr message = message_of(to, &bytes);
     if (!sock->fd.latch[NEAP_OUT] && sock->family != AF_UNIX) return -EAGAIN;
-    return neap_fd_sendmsg(&sock->fd, &message);
+    ssize_t n = neap_sys_sendmsg(sock->fd.number, &message);
+    return neap_fd_learn(&sock->fd, NEAP_OUT, n, 0);
 }
 
 // Who is not connected must not wait for events: its own vain attempt is one.

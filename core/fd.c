@@ -127,8 +127,7 @@ void neap_fd_pass(neap_fd *fd, neap_dir dir) {
 
 // ---- attempts
 
-// What an attempt that moved `n` of `size` bytes tells about the next one.
-static ssize_t learn(neap_fd *fd, neap_dir dir, ssize_t n, size_t size) {
+ssize_t neap_fd_learn(neap_fd *fd, neap_dir dir, ssize_t n, size_t size) {
     assert(fd->number >= 0);
     bool is_short = n > 0 && (size_t)n < size && fd->kind == NEAP_FD_STREAM;
     if (n == -EAGAIN || (is_short && !fd->hung)) fd->latch[dir] = false;
@@ -137,26 +136,18 @@ static ssize_t learn(neap_fd *fd, neap_dir dir, ssize_t n, size_t size) {
 
 ssize_t neap_fd_recv(neap_fd *fd, void *bytes, size_t size) {
     assert(bytes && size > 0);
-    return learn(fd, NEAP_IN, neap_sys_recv(fd->number, bytes, size), size);
+    return neap_fd_learn(fd, NEAP_IN, neap_sys_recv(fd->number, bytes, size),
+                         size);
 }
 
 ssize_t neap_fd_send(neap_fd *fd, const void *bytes, size_t size) {
     assert(bytes && size > 0);
-    return learn(fd, NEAP_OUT, neap_sys_send(fd->number, bytes, size), size);
-}
-
-ssize_t neap_fd_recvmsg(neap_fd *fd, struct msghdr *message) {
-    assert(fd->kind == NEAP_FD_PACKET);
-    return learn(fd, NEAP_IN, neap_sys_recvmsg(fd->number, message), 0);
-}
-
-ssize_t neap_fd_sendmsg(neap_fd *fd, const struct msghdr *message) {
-    assert(fd->kind == NEAP_FD_PACKET);
-    return learn(fd, NEAP_OUT, neap_sys_sendmsg(fd->number, message), 0);
+    return neap_fd_learn(fd, NEAP_OUT, neap_sys_send(fd->number, bytes, size),
+                         size);
 }
 
 int neap_fd_accept(neap_fd *fd, void *address, unsigned *size) {
     assert(fd->kind == NEAP_FD_PACKET);
     int number = neap_sys_accept(fd->number, address, size);
-    return (int)learn(fd, NEAP_IN, number, 0);
+    return (int)neap_fd_learn(fd, NEAP_IN, number, 0);
 }

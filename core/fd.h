@@ -23,7 +23,6 @@
 
 #include "core/list.h"
 
-struct msghdr;
 struct neap_loop;
 struct neap_task;
 
@@ -79,9 +78,9 @@ void neap_fd_pass(neap_fd *fd, neap_dir dir);
 ssize_t neap_fd_recv(neap_fd *fd, void *bytes, size_t size);
 ssize_t neap_fd_send(neap_fd *fd, const void *bytes, size_t size);
 
-// The same for one datagram, whole; of an empty one, 0 says nothing else.
-ssize_t neap_fd_recvmsg(neap_fd *fd, struct msghdr *message);
-ssize_t neap_fd_sendmsg(neap_fd *fd, const struct msghdr *message);
+// What an attempt of another kind, that moved `n` of `size` bytes or gave -errno,
+// tells about the next one; returns n. A datagram always moves as a whole.
+ssize_t neap_fd_learn(neap_fd *fd, neap_dir dir, ssize_t n, size_t size);
 
 // A new descriptor, or -errno; its peer's address goes to `address`.
 int neap_fd_accept(neap_fd *fd, void *address, unsigned *size);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Inbox: two arrays that change places, and a list of bells (see inbox.h).
+// Inbox: the list of bells that were rung (see inbox.h).
 //
-// Posters fill one array while the loop calls what stands in the other; the
-// mutex is held for a few stores, never while a post runs. So posts made by
-// posts wait for the next drain, and a flood of them cannot hold the loop.
+// The mutex is held for a few stores, never while a bell is heard. What is rung
+// meanwhile waits for the next drain, so that a flood cannot hold the loop.
 #include "core/inbox.h"
 
 #include <assert.h>
@@ -12,14 +11,19 @@
 
 #include "core/poller.h"
 
-enum { POSTS_MIN = 16 }; // room of the first array
+typedef struct post {
+    neap_bell bell;
+    neap_post_fn fn;
+    void *arg;
+} post;
 
 neap_inbox *neap_inbox_open(struct neap_poller *poller) {
     assert(poller);
     neap_inbox *inbox = calloc(1, sizeof *inbox);
     if (!inbox) return NULL;
     pthread_mutex_init(&inbox->mutex, NULL);
-    neap_list_init(&inbox->bells);
+    neap_list_init(&inbox->rung);
+    neap_list_init(&inbox->hearing);
     inbox->poller = poller;
     atomic_init(&inbox->holders, 1);
     return inbox;
@@ -34,54 +38,16 @@ void neap_inbox_release(neap_inbox *inbox) {
     if (atomic_fetch_sub(&inbox->holders, 1) > 1) return;
     assert(!inbox->poller);
     pthread_mutex_destroy(&inbox->mutex);
-    free(inbox->posts);
-    free(inbox->spare);
     free(inbox);
 }
 
-static int grow(neap_inbox *inbox) {
-    size_t size = inbox->size ? inbox->size * 2 : POSTS_MIN;
-    neap_inbox_item *posts = realloc(inbox->posts, size * sizeof *posts);
-    if (!posts) return -ENOMEM;
-    inbox->posts = posts;
-    inbox->size = size;
-    return 0;
-}
-
-// Under the mutex, as the next three.
-static int append(neap_inbox *inbox, neap_inbox_item post) {
-    assert(post.fn);
-    if (inbox->closed) return -ECANCELED;
-    if (inbox->count == inbox->size && grow(inbox) < 0) return -ENOMEM;
-    inbox->posts[inbox->count++] = post;
-    return 0;
-}
-
-static void wake(neap_inbox *inbox) {
-    assert(inbox->poller);
+// Under the mutex, as the next one.
+static void put_on(neap_inbox *inbox, neap_bell *bell) {
+    assert(bell->heard && !bell->rung);
+    bell->rung = true;
+    neap_list_append(&inbox->rung, &bell->link);
     if (!atomic_exchange(&inbox->waiting, true))
         neap_poller_wake(inbox->poller);
-}
-
-int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg) {
-    pthread_mutex_lock(&inbox->mutex);
-    int rc = append(inbox, (neap_inbox_item){fn, arg});
-    if (rc == 0) wake(inbox);
-    pthread_mutex_unlock(&inbox->mutex);
-    return rc;
-}
-
-int neap_inbox_ring(neap_inbox *inbox, neap_bell *bell) {
-    assert(bell->heard);
-    pthread_mutex_lock(&inbox->mutex);
-    int rc = inbox->poller ? 0 : -ECANCELED;
-    if (rc == 0 && !bell->rung) {
-        bell->rung = true;
-        neap_list_append(&inbox->bells, &bell->link);
-        wake(inbox);
-    }
-    pthread_mutex_unlock(&inbox->mutex);
-    return rc;
 }
 
 static void take_off(neap_bell *bell) {
@@ -90,64 +56,59 @@ static void take_off(neap_bell *bell) {
     bell->rung = false;
 }
 
+int neap_inbox_ring(neap_inbox *inbox, neap_bell *bell) {
+    pthread_mutex_lock(&inbox->mutex);
+    int rc = inbox->poller ? !bell->rung : -ECANCELED;
+    if (rc > 0) put_on(inbox, bell);
+    pthread_mutex_unlock(&inbox->mutex);
+    return rc;
+}
+
 void neap_inbox_silence(neap_inbox *inbox, neap_bell *bell) {
     pthread_mutex_lock(&inbox->mutex);
     if (bell->rung) take_off(bell);
     pthread_mutex_unlock(&inbox->mutex);
 }
 
-// The spare array and the full one change places. Under the mutex.
-static void swap(neap_inbox *inbox) {
-    neap_inbox_item *posts = inbox->posts;
-    size_t size = inbox->size;
-    assert(inbox->called == inbox->drained);
-    inbox->drained = inbox->count;
-    inbox->called = 0;
-    inbox->posts = inbox->spare;
-    inbox->size = inbox->spare_size;
-    inbox->count = 0;
-    inbox->spare = posts;
-    inbox->spare_size = size;
+static void call(neap_bell *bell) {
+    post it = *NEAP_OWNER(bell, post, bell);
+    free(bell);
+    it.fn(it.arg);
 }
 
-// The first of the bells, or NULL.
-static neap_bell *take(neap_inbox *inbox, neap_list *bells) {
+int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg) {
+    assert(fn);
+    post *it = malloc(sizeof *it);
+    if (!it) return -ENOMEM;
+    *it = (post){.bell = {.heard = call}, .fn = fn, .arg = arg};
+    pthread_mutex_lock(&inbox->mutex);
+    bool closed = inbox->closed;
+    if (!closed) put_on(inbox, &it->bell);
+    pthread_mutex_unlock(&inbox->mutex);
+    if (closed) free(it);
+    return closed ? -ECANCELED : 0;
+}
+
+// The next bell to be heard, or NULL.
+static neap_bell *take(neap_inbox *inbox) {
     neap_bell *bell = NULL;
     pthread_mutex_lock(&inbox->mutex);
-    if (!neap_list_empty(bells)) {
-        bell = NEAP_OWNER(bells->next, neap_bell, link);
+    if (!neap_list_empty(&inbox->hearing)) {
+        bell = NEAP_OWNER(inbox->hearing.next, neap_bell, link);
         take_off(bell);
     }
     pthread_mutex_unlock(&inbox->mutex);
     return bell;
 }
 
-// What is rung meanwhile is heard the next time.
-static void hear(neap_inbox *inbox, neap_list *bells) {
-    neap_bell *bell;
-    while ((bell = take(inbox, bells))) bell->heard(bell);
-}
-
-static void call(neap_inbox *inbox) {
-    while (inbox->called < inbox->drained) {
-        neap_inbox_item post = inbox->spare[inbox->called++];
-        post.fn(post.arg);
-    }
-}
-
 void neap_inbox_drain(neap_inbox *inbox) {
+    neap_bell *bell;
     if (!neap_inbox_due(inbox)) return;
-    if (inbox->called == inbox->drained) {
-        neap_list bells;
-        neap_list_init(&bells);
-        pthread_mutex_lock(&inbox->mutex);
-        atomic_store(&inbox->waiting, false);
-        neap_list_splice(&bells, &inbox->bells);
-        swap(inbox);
-        pthread_mutex_unlock(&inbox->mutex);
-        hear(inbox, &bells);
-    }
-    call(inbox);
+    pthread_mutex_lock(&inbox->mutex);
+    atomic_store(&inbox->waiting, false);
+    neap_list_splice(&inbox->hearing, &inbox->rung);
+    pthread_mutex_unlock(&inbox->mutex);
+    while ((bell = take(inbox))) bell->heard(bell);
 }
 
 void neap_inbox_close(neap_inbox *inbox) {
@@ -158,9 +119,10 @@ void neap_inbox_close(neap_inbox *inbox) {
 
 void neap_inbox_term(neap_inbox *inbox) {
     assert(inbox->closed);
+    neap_inbox_drain(inbox);
     pthread_mutex_lock(&inbox->mutex);
     inbox->poller = NULL;
     pthread_mutex_unlock(&inbox->mutex);
-    hear(inbox, &inbox->bells);
+    neap_inbox_drain(inbox); // rung between the two
     neap_inbox_release(inbox);
 }

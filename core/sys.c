@@ -36,20 +36,6 @@ ssize_t neap_sys_send(int fd, const void *bytes, size_t size) {
     return n < 0 ? -errno : n;
 }
 
-ssize_t neap_sys_recvmsg(int fd, struct msghdr *message) {
-    ssize_t n;
-    assert(message);
-    RETRY(n, recvmsg(fd, message, MSG_DONTWAIT));
-    return n < 0 ? -errno : n;
-}
-
-ssize_t neap_sys_sendmsg(int fd, const struct msghdr *message) {
-    ssize_t n;
-    assert(message);
-    RETRY(n, sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL));
-    return n < 0 ? -errno : n;
-}
-
 int neap_sys_accept(int fd, void *address, unsigned *size) {
     int rc;
     assert(address && size);

@@ -11,13 +11,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct msghdr;
-
 // ---- transfers: bytes, 0 at the end of a stream, or -errno; never block
 ssize_t neap_sys_recv(int fd, void *bytes, size_t size);
 ssize_t neap_sys_send(int fd, const void *bytes, size_t size);
-ssize_t neap_sys_recvmsg(int fd, struct msghdr *message);
-ssize_t neap_sys_sendmsg(int fd, const struct msghdr *message);
 
 // ---- new descriptors, which are close-on-exec and do not block
 int neap_sys_accept(int fd, void *address, unsigned *size);
