@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "core/poller.h"
@@ -36,20 +37,25 @@ neap_inbox *neap_inbox_hold(neap_inbox *inbox) {
 
 void neap_inbox_release(neap_inbox *inbox) {
     if (atomic_fetch_sub(&inbox->holders, 1) > 1) return;
-    assert(!inbox->poller);
+    assert(inbox->gone);
     pthread_mutex_destroy(&inbox->mutex);
     free(inbox);
 }
 
-// Under the mutex, as the next one.
+// Unlocks, too. The poller is woken without the mutex, which the loop's thread
+// would run into at once.
 static void put_on(neap_inbox *inbox, neap_bell *bell) {
     assert(bell->heard && !bell->rung);
     bell->rung = true;
     neap_list_append(&inbox->rung, &bell->link);
+    atomic_fetch_add(&inbox->waking, 1);
+    pthread_mutex_unlock(&inbox->mutex);
     if (!atomic_exchange(&inbox->waiting, true))
         neap_poller_wake(inbox->poller);
+    atomic_fetch_sub(&inbox->waking, 1);
 }
 
+// Under the mutex.
 static void take_off(neap_bell *bell) {
     assert(bell->rung);
     neap_list_unlink(&bell->link);
@@ -58,9 +64,9 @@ static void take_off(neap_bell *bell) {
 
 int neap_inbox_ring(neap_inbox *inbox, neap_bell *bell) {
     pthread_mutex_lock(&inbox->mutex);
-    int rc = inbox->poller ? !bell->rung : -ECANCELED;
+    int rc = inbox->gone ? -ECANCELED : !bell->rung;
     if (rc > 0) put_on(inbox, bell);
-    pthread_mutex_unlock(&inbox->mutex);
+    else pthread_mutex_unlock(&inbox->mutex);
     return rc;
 }
 
@@ -82,11 +88,10 @@ int neap_inbox_post(neap_inbox *inbox, neap_post_fn fn, void *arg) {
     if (!it) return -ENOMEM;
     *it = (post){.bell = {.heard = call}, .fn = fn, .arg = arg};
     pthread_mutex_lock(&inbox->mutex);
-    bool closed = inbox->closed;
-    if (!closed) put_on(inbox, &it->bell);
+    if (!inbox->closed) return put_on(inbox, &it->bell), 0;
     pthread_mutex_unlock(&inbox->mutex);
-    if (closed) free(it);
-    return closed ? -ECANCELED : 0;
+    free(it);
+    return -ECANCELED;
 }
 
 // The next bell to be heard, or NULL.
@@ -119,10 +124,10 @@ void neap_inbox_close(neap_inbox *inbox) {
 
 void neap_inbox_term(neap_inbox *inbox) {
     assert(inbox->closed);
-    neap_inbox_drain(inbox);
     pthread_mutex_lock(&inbox->mutex);
-    inbox->poller = NULL;
+    inbox->gone = true;
     pthread_mutex_unlock(&inbox->mutex);
-    neap_inbox_drain(inbox); // rung between the two
+    while (atomic_load(&inbox->waking)) sched_yield(); // a write each
+    neap_inbox_drain(inbox);
     neap_inbox_release(inbox);
 }

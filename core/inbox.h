@@ -34,10 +34,12 @@ typedef struct neap_inbox {
     pthread_mutex_t mutex;      // guards what other threads touch
     neap_list rung;             // bells to be heard in the next drain
     neap_list hearing;          // of this one, those that were not heard yet
-    struct neap_poller *poller; // whom the first wakes; NULL: the loop has gone
+    struct neap_poller *poller; // whom the first ring wakes
     atomic_bool waiting;        // something is there: one load for the turn
+    atomic_int waking;          // threads that are about to wake the poller
     atomic_int holders;         // the loop, and who else may reach for it
     bool closed;                // posts are refused
+    bool gone;                  // the loop is no more: rings, too
 } neap_inbox;
 
 // NULL: no memory.

@@ -133,11 +133,10 @@ static neap_pool *open_pool(const neap_loop *loop) {
     return pool;
 }
 
-// A thread for one job more, if it may begin: an idle one that none of the
-// others waits for, or a new one; else one will come to it. 0 or -errno.
+// A new thread for one job more, if it may begin, none of the idle ones is left
+// for it, and there may be one; else another will come to it. 0 or -errno.
 static int summon(neap_pool *pool, bool blocks) {
     if (blocks && !may_block(pool)) return 0;
-    pthread_cond_signal(&pool->work);
     if (pool->idle > pool->waiting || pool->count == pool->size) return 0;
     int rc = neap_sys_thread(run, pool);
     if (rc == 0) pool->count++;
@@ -156,6 +155,7 @@ int neap_pool_submit(neap_loop *loop, neap_job *job) {
     if (rc == 0) neap_list_append(&pool->jobs[job->blocks], &job->link);
     pool->waiting += rc == 0;
     pthread_mutex_unlock(&pool->mutex);
+    pthread_cond_signal(&pool->work); // whom it wakes would want the mutex
     return rc;
 }
 
