@@ -88,6 +88,11 @@ static void push_metatable(lua_State *L, const neapL_class *class) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, class);
 }
 
+void neapL_setclass(lua_State *L, const neapL_class *class) {
+    push_metatable(L, class);
+    lua_setmetatable(L, -2);
+}
+
 enum { FIELDS = 3 }; // a message, and what a class adds
 
 void neapL_pusherror(lua_State *L, const neapL_class *class,
@@ -98,8 +103,7 @@ void neapL_pusherror(lua_State *L, const neapL_class *class,
         lua_pushstring(L, message);
         lua_setfield(L, -2, "message");
     }
-    push_metatable(L, class);
-    lua_setmetatable(L, -2);
+    neapL_setclass(L, class);
 }
 
 bool neapL_iserror(lua_State *L, int arg, const neapL_class *class) {
@@ -109,4 +113,13 @@ bool neapL_iserror(lua_State *L, int arg, const neapL_class *class) {
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same;
+}
+
+const neapL_class *neapL_class_of(lua_State *L, int arg) {
+    static const neapL_class *const classes[] = {
+        &neapL_cancelled,    &neapL_timed_out,  &neapL_error_group,
+        &neapL_queue_closed, &neapL_deadlocked, &neapL_ended};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (neapL_iserror(L, arg, classes[i])) return classes[i];
+    return NULL;
 }

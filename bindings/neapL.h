@@ -350,6 +350,11 @@ void neapL_pusherror(lua_State *L, const neapL_class *class,
 // The value at `arg` is one of that class.
 bool neapL_iserror(lua_State *L, int arg, const neapL_class *class);
 
+// The class of the value at `arg`, or NULL; makes the table on top of L an
+// error object of a class, whichever state made that. [-0, +0, m]
+const neapL_class *neapL_class_of(lua_State *L, int arg);
+void neapL_setclass(lua_State *L, const neapL_class *class);
+
 // ---- time
 
 // Seconds at `arg` as nanoseconds: never early, clamped; NaN raises. inf gives
