@@ -22,7 +22,7 @@
 
 local groups = {"clock", "cancel", "scopes", "await", "errors", "between",
     "sockets", "streams", "datagrams", "names", "servers", "coroutines",
-    "hosts"}
+    "hosts", "values"}
 
 -- What `sample` runs: cheap to build, quick to fail.
 local sampled = {Q5 = "spec.queue", C8 = "spec.cancel"}
@@ -118,6 +118,7 @@ end
 local function target_of(test)
     local label, name = test:match "^(%w+)%.(.*)"
     if label == "core" then return "--target " .. name end
+    if label == "parcel" then return "--target neap_probe" end
     if label == "embed" then return "" end
     return "--target neap_command neap_module neap_pty"
 end
