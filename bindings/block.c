@@ -5,6 +5,7 @@
 // out of a block is decided here: the Cancelled of a scope that has been left
 // means nothing outside of it.
 #include "bindings/block.h"
+#include "bindings/report.h"
 
 #include <assert.h>
 #include <string.h>

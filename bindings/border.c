@@ -56,6 +56,8 @@ const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_SERVE] = "serving",
     [NEAPL_EXIT] = "exiting",
     [NEAPL_RESOLVE] = "resolving a name",
+    [NEAPL_OFFLOAD] = "waiting for a worker thread",
+    [NEAPL_ELSEWHERE] = "running in another thread",
 };
 
 neapL_task *neapL_current(lua_State *L) { return neapL_rt(L)->task; }
@@ -254,6 +256,13 @@ neap_wake neapL_wake_of(lua_State *L, int status) {
     assert(lua_touserdata(L, -1) == &sentinel);
     lua_pop(L, 1);
     return rt->task->core.wake;
+}
+
+bool neapL_is_raising(lua_State *L, int status) {
+    const neapL_task *task = neapL_current(L);
+    if (status != LUA_YIELD || !task) return false;
+    return task->core.wake == NEAP_WAKE_CANCEL ||
+           task->core.wake == NEAP_WAKE_STUCK;
 }
 
 neap_wake neapL_woken(lua_State *L, int status) {

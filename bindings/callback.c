@@ -5,6 +5,7 @@
 // there, current() is nil, and an error goes to the report function with the
 // line that made the callback.
 #include "bindings/callback.h"
+#include "bindings/report.h"
 
 #include <assert.h>
 
@@ -76,7 +77,7 @@ static void check_open(lua_State *L, neap_runtime *rt) {
     if (rt->closing) luaL_error(L, "the runtime is closed");
 }
 
-static int call_soon(lua_State *L) {
+int neapL_call_soon(lua_State *L) {
     neap_runtime *rt = neapL_rt(L);
     check_open(L, rt);
     neapL_handle *handle = neapL_handle_new(L, 1, NEAPL_CALLBACK);
@@ -317,7 +318,7 @@ static const luaL_Reg done_methods[] = {{"on_done", future_on_done},
                                         {"remove_done", future_remove_done},
                                         {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"call_soon", call_soon},
+static const luaL_Reg functions[] = {{"call_soon", neapL_call_soon},
                                      {"call_later", call_later},
                                      {"call_at", call_at},
                                      {NULL, NULL}};

@@ -42,6 +42,9 @@ neapL_handle *neapL_handle_new(lua_State *L, int arg, int kind);
 // Where the Handle at `index` was made: "app.lua:12", or NULL. [-0, +1, m]
 const char *neapL_handle_site(lua_State *L, int index);
 
+// neap.call_soon (fn, ...) -> Handle; refused where the runtime is closing.
+int neapL_call_soon(lua_State *L);
+
 // Calls it, protected, in the runtime's thread for callbacks.
 void neapL_handle_call(neap_runtime *rt, neapL_handle *handle);
 

@@ -11,6 +11,7 @@
 // is an error to it.
 #include <assert.h>
 
+#include "bindings/report.h"
 #include "bindings/task.h"
 
 // The Cancelled for the reason on top of L, pushed.

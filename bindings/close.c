@@ -186,6 +186,7 @@ void neapL_wind_up(neap_runtime *rt) {
     neapL_debug_leaks(rt);
     if (!neapL_protect(rt, cancel_all, rt)) neap_scope_cancel(&rt->root->scope);
     neapL_run_out(rt->root);
+    neap_inbox_drain(rt->loop.inbox); // what threads said in the end
     rt->closing = true;
     tell_all(rt);
     neapL_protect(rt, drop_callbacks, rt);
@@ -205,6 +206,8 @@ static void close_fds(neap_loop *loop) {
 
 void neapL_runtime_term(neap_runtime *rt) {
     rt->closing = true;
+    neapL_workers_close(rt->workers);
+    rt->workers = NULL;
     if (!rt->owns_state) neapL_close_sockets(rt);
     close_fds(&rt->loop);
     neapL_borrowed_term(rt);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bindings/callback.h"
+#include "bindings/report.h"
 #include "bindings/runtime.h"
 #include "bindings/socket.h"
 

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include "bindings/report.h"
 #include "bindings/task.h"
 
 const char neapL_stuck = 's'; // only its address counts

@@ -4,6 +4,7 @@
 // They stand in a list in the registry, under the group's address, which is
 // made for the first of them. One error comes out as it is; several come out as
 // an ErrorGroup, in the order in which they were raised.
+#include "bindings/report.h"
 #include "bindings/task.h"
 
 // The list counts in a field n, because nil may be an error.

@@ -8,6 +8,7 @@
 // An ended future answers at once, any number of times, to any number of tasks.
 #include <assert.h>
 
+#include "bindings/report.h"
 #include "bindings/runtime.h"
 
 // ---- the user value: what the future ended with; or, where there are rare
@@ -163,8 +164,10 @@ void neapL_future_see(neap_runtime *rt, neapL_future *future) {
 
 static int raise_error(lua_State *L, int index) {
     neapL_future_see(neapL_rt(L), lua_touserdata(L, index));
+    neapL_getextra(L, index, "elsewhere");
+    const char *traceback = lua_tostring(L, -1);
     neapL_getvalue(L, index);
-    return lua_error(L);
+    return neapL_raise_from(L, traceback);
 }
 
 static int unpack(lua_State *L, int index) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bindings/report.h"
 #include "bindings/runtime.h"
 
 // ---- words
@@ -359,15 +360,14 @@ static int run_main(neap_runtime *rt, neapL_group *group, outcome *end) {
     return -1;
 }
 
-// Runs the chunk on top of the stack in a group of its own, to the end.
-static int run_chunk(neap_runtime *rt) {
+int neapL_run_main(neap_runtime *rt, int nargs) {
     neapL_group *outer = rt->group;
     neapL_group *group = neapL_group_open(rt, &rt->root->scope, NULL);
-    if (!group) return lua_pop(rt->L, 1), fail(rt, -ENOMEM);
+    if (!group) return lua_pop(rt->L, nargs + 1), fail(rt, -ENOMEM);
     outcome end = {-1, false};
     rt->interruption.heard = NULL; // what came before is another's
     rt->group = group;
-    int rc = neap_spawn(rt, 0, note_end, &end);
+    int rc = neap_spawn(rt, nargs, note_end, &end);
     if (rc == 0) rc = run_main(rt, group, &end);
     rt->group = outer;
     neapL_end_group(group);
@@ -397,7 +397,7 @@ static int run(neap_runtime *rt, source from) {
     if (!lua_checkstack(L, LUA_MINSTACK)) return fail(rt, -ENOMEM);
     lua_pushcfunction(L, load);
     lua_pushlightuserdata(L, &from);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return run_chunk(rt);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return neapL_run_main(rt, 0);
     neapL_set_error(L, rt, NULL);
     return -1;
 }

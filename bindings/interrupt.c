@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "bindings/report.h"
 #include "bindings/task.h"
 
 void neapL_unhook(neap_runtime *rt) {

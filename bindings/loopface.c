@@ -152,20 +152,22 @@ static int loop_run_until_complete(lua_State *L) {
     return stay_here(L, future);
 }
 
-// loop:stop(): ends the innermost of those, or the next one. On the side of the
-// loop, what is ready is still run in this pass.
-static int loop_stop(lua_State *L) {
-    neap_runtime *rt = neapL_rt(L);
-    neapL_checkloop(L);
-    if (neap_list_empty(&rt->forevers)) {
-        rt->stop_next = true;
-        return 0;
-    }
+// On the side of the loop, what is ready is still run in this pass.
+bool neapL_stop(neap_runtime *rt) {
+    if (neap_list_empty(&rt->forevers)) return false;
     stay *here = NEAP_OWNER(rt->forevers.prev, stay, link);
     here->stopped = true;
     if (!here->waiter) neap_loop_stop(&rt->loop);
     else if (here->waiter->state == NEAP_TASK_WAITING)
         neap_task_wake(here->waiter, NEAP_WAKE_READY);
+    return true;
+}
+
+// loop:stop(): ends the innermost of those, or the next one
+static int loop_stop(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    neapL_checkloop(L);
+    if (!neapL_stop(rt)) rt->stop_next = true;
     return 0;
 }
 

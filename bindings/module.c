@@ -88,6 +88,9 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_names(L, rt);
     neapL_open_serve(L, rt);
     neapL_open_loop(L, rt);
+    neapL_open_remote(L, rt);
+    neapL_open_thread(L, rt);
+    neapL_open_offload(L, rt);
     lua_pushliteral(L, "neap " NEAP_VERSION);
     lua_setfield(L, -2, "_VERSION");
     publish(L);

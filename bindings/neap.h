@@ -76,10 +76,11 @@ typedef struct neap_config {
     int64_t grace_ns;         // for the cancelled to end in; default: 5 s
     int64_t timer_slack_ns;   // timers wake at most once per; default 0.5 ms
     uint64_t seed;            // shuffles what is ready at once; default: not
+    int pool_size; // threads for names and neap.offload, 2 or more; default 4
 } neap_config;
 
 #define NEAP_CONFIG_INIT \
-    { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
+    { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
 
 // ---- life
 

@@ -118,6 +118,8 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_SERVE,
     NEAPL_EXIT,
     NEAPL_RESOLVE,
+    NEAPL_OFFLOAD,
+    NEAPL_ELSEWHERE,
     NEAPL_DOING_COUNT
 } neapL_doing;
 
@@ -218,9 +220,10 @@ struct neap_runtime {
     int anchors;         // registry: table of what the loop holds by itself
     char *scratch;       // recv's buffer, allocated by the first; or NULL
     neap_list buffers;   // of Sockets, that hold unread bytes (buffer.h)
-    struct neapL_buffer *spare; // the next of them; or NULL
-    neap_config config;         // as given, with the defaults filled in
-    const char *error;          // the last failure, in words (anchored)
+    struct neapL_buffer *spare;    // the next of them; or NULL
+    struct neapL_workers *workers; // of neap.offload; NULL: none yet
+    neap_config config;            // as given, with the defaults filled in
+    const char *error;             // the last failure, in words (anchored)
 };
 
 static inline neap_runtime *neapL_rt(lua_State *L) {
@@ -252,6 +255,9 @@ int neapL_meet_cancel(lua_State *L);
 // In a continuation: why the wait ended (READY where there was none). Raises
 // Cancelled, or the deadlock; takes the sentinel off the stack.
 neap_wake neapL_woken(lua_State *L, int status);
+
+// In a continuation: neapL_woken will raise, so let go of what you hold.
+bool neapL_is_raising(lua_State *L, int status);
 
 // The same for calls that take every wake themselves: raises neither.
 neap_wake neapL_wake_of(lua_State *L, int status);
@@ -366,6 +372,10 @@ int64_t neapL_deadline(neap_runtime *rt, int64_t duration_ns);
 
 // ---- driving (drive.c)
 
+// Ends the innermost run_forever or run_until_complete; false: there is none.
+// (loopface.c)
+bool neapL_stop(neap_runtime *rt);
+
 typedef bool (*neapL_until)(neap_runtime *rt, const void *ud);
 
 // Turns the loop until `until(rt, ud)` holds; L is the thread that calls. A
@@ -392,49 +402,7 @@ bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
 // Something is asked for that has not been taken up.
 bool neapL_is_interrupted(const neap_runtime *rt);
 
-// ---- reports (report.c)
-
-// Reports the tasks that failed in this turn and that nobody waited for.
-void neapL_report_failed(neap_runtime *rt);
-
-// Completes a report and hands it to the host.
-void neapL_report(neap_runtime *rt, const neap_report *report);
-
-// Reports an error whose object is on top of L, with a traceback or NULL.
-void neapL_report_error(lua_State *L, neap_runtime *rt, const char *traceback,
-                        const char *spawned_at);
-
-// Reports a block that the Task at `index` of L, which ends, has never left.
-void neapL_report_open(lua_State *L, int index, const neapL_block *block);
-
-// Reports a task that has not ended, with where it stands and was spawned.
-void neapL_report_standing(lua_State *L, neapL_task *task, const char *kind,
-                           const char *message);
-
-// Reports all tasks and their stacks, where there is memory for the words.
-void neapL_report_tree(lua_State *L, neap_runtime *rt);
-
-// Reports what concerns no single task ("deadlock").
-void neapL_report_words(neap_runtime *rt, const char *kind,
-                        const char *message);
-
-// A string for the error object at `arg`, whatever it is; never raises but for
-// memory. [-0, +1, m]
-const char *neapL_errorstring(lua_State *L, int arg);
-
-// The words of a report about the Task at `index`, which is no error of its,
-// are on top of L, and popped. [-1, +0, m]
-void neapL_report_about(lua_State *L, int index, const char *kind);
-
-// The message handlers of tasks, and of what guards call (traceback.c).
-int neapL_traceback(lua_State *L);
-int neapL_guard_traceback(lua_State *L);
-
-// What they keep beside the Task at `index` was handled.
-void neapL_forget_traceback(lua_State *L, int index);
-
-// The same of the running task, and of what a guard has caught.
-void neapL_forget_guarded(lua_State *L);
+// ---- the end
 
 // Closes all coroutines from inside of them, as os.exit has it: L, which runs,
 // those that resumed it, its task's, then the others'. (exit.c)
@@ -476,6 +444,9 @@ void neapL_open_stdio(lua_State *L, neap_runtime *rt);
 void neapL_open_names(lua_State *L, neap_runtime *rt);
 void neapL_open_serve(lua_State *L, neap_runtime *rt);
 void neapL_open_coroutine(lua_State *L, neap_runtime *rt);
+void neapL_open_remote(lua_State *L, neap_runtime *rt);
+void neapL_open_thread(lua_State *L, neap_runtime *rt);
+void neapL_open_offload(lua_State *L, neap_runtime *rt);
 void neapL_open_require(lua_State *L, neap_runtime *rt);
 void neapL_open_exit(lua_State *L, neap_runtime *rt);
 

@@ -17,6 +17,7 @@
 // alive, and without memory for it nobody is named.
 #include <stdio.h>
 
+#include "bindings/report.h"
 #include "bindings/runtime.h"
 
 // ---- naming

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bindings/block.h"
+#include "bindings/report.h"
 
 // ---- errors in words
 

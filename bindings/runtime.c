@@ -78,6 +78,9 @@ static int init_loop(neap_runtime *rt) {
     rt->loop.end = end;
     rt->loop.is_virtual = rt->config.flags & NEAP_VIRTUAL_CLOCK;
     rt->loop.seed = rt->config.seed;
+    if (rt->config.pool_size > 0)
+        rt->loop.pool_size =
+            rt->config.pool_size < 2 ? 2 : rt->config.pool_size;
     if (rt->config.timer_slack_ns > 0)
         rt->loop.slack_ns = rt->config.timer_slack_ns;
     rt->root = rt->group = neapL_group_open(rt, NULL, NULL);
@@ -87,18 +90,22 @@ static int init_loop(neap_runtime *rt) {
     return -ENOMEM;
 }
 
-// print for hosts that have an output function.
+// print for hosts that have an output function, which gets a line at a time.
 static int print(lua_State *L) {
     const neap_runtime *rt = neapL_rt(L);
     int count = lua_gettop(L);
+    size_t size;
+    luaL_Buffer line;
+    luaL_buffinit(L, &line);
     for (int i = 1; i <= count; i++) {
-        size_t size;
-        const char *bytes = luaL_tolstring(L, i, &size);
-        if (i > 1) rt->config.output(rt->config.output_ud, "\t", 1);
-        rt->config.output(rt->config.output_ud, bytes, size);
-        lua_pop(L, 1);
+        if (i > 1) luaL_addchar(&line, '\t');
+        luaL_tolstring(L, i, NULL);
+        luaL_addvalue(&line);
     }
-    rt->config.output(rt->config.output_ud, "\n", 1);
+    luaL_addchar(&line, '\n');
+    luaL_pushresult(&line);
+    const char *bytes = lua_tolstring(L, -1, &size);
+    rt->config.output(rt->config.output_ud, bytes, size);
     return 0;
 }
 

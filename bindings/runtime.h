@@ -15,6 +15,10 @@ enum {                             // more kinds
 void neapL_host_slice(neap_runtime *rt, neap_task *waiter);
 void neapL_host_wake(neap_task *waiter);
 
+// Runs the function and arguments on top of the state's stack, popped, as the
+// main task of a group of its own, to the end of all: 0, or -1 and neap_error.
+int neapL_run_main(neap_runtime *rt, int nargs);
+
 // Tells the hosts that are ready to be told, without the loop.
 void neapL_host_tell(neap_runtime *rt);
 
@@ -30,6 +34,11 @@ void neapL_overdue_stop(neap_runtime *rt);
 void neapL_slice(neap_task *task);
 void neapL_debug_slice(neap_task *task);
 void neapL_debug_leaks(neap_runtime *rt);
+
+// The warm states of neap.offload are closed; those at work, when they are
+// done. NULL: there are none.
+typedef struct neapL_workers neapL_workers;
+void neapL_workers_close(neapL_workers *workers);
 
 // Frees what the loop holds; tasks have been ended. Sockets are closed.
 void neapL_runtime_term(neap_runtime *rt);

@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "bindings/report.h"
 #include "bindings/socket.h"
 
 // The system gives no descriptor or no memory: somebody else may free one. 10

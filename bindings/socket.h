@@ -103,9 +103,6 @@ void neapL_socket_wait(neapL_socket *sock, neap_dir dir, neapL_task *task);
 // run again.
 void neapL_socket_queue(lua_State *L, neapL_socket *sock, neapL_doing doing);
 
-// In a continuation: neapL_woken will raise, so let go of what you hold.
-bool neapL_is_raising(lua_State *L, int status);
-
 // After taking: the next in line may try, if there is something to try for.
 void neapL_socket_pass(neapL_socket *sock);
 

@@ -14,6 +14,7 @@
 #include <assert.h>
 
 #include "bindings/block.h"
+#include "bindings/report.h"
 #include "bindings/threads.h"
 
 enum {        // of the coroutine's stack
@@ -349,7 +350,7 @@ static int body_ended(lua_State *L, int status, lua_KContext ctx) {
 static int run_body(lua_State *L) {
     neapL_task *task = lua_touserdata(L, SELF);
     task->future.started = true;
-    if (task->core.inner->cause) { // cancelled before it began
+    if (task->core.inner->cause && !task->future.eager) { // before it began
         neapL_push_cancelled(L, task);
         return body_ended(L, LUA_ERRRUN, 0);
     }

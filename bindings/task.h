@@ -58,6 +58,7 @@ struct neapL_future {
     bool named : 1;     // as one that does not end: see overdue.c
     bool contexted : 1; // a Task that has something in its neap.context
     bool lent : 1;      // it ended while an iterator was to hand it out
+    bool eager : 1;     // begins even if it was cancelled before: see remote.c
 };
 
 struct neapL_task {
@@ -217,6 +218,9 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
 // The function at index `fn` (1, or 2 behind options, which were checked) with
 // all that is behind it becomes a task of the group; the Task is pushed.
 int neapL_spawn_with(lua_State *L, neapL_group *group, int fn);
+
+// It does not keep its group alive.
+void neapL_task_daemonize(neapL_task *task);
 
 // Pushes the Task userdata of a task that has not ended. [-0, +1, m]
 void neapL_task_push(lua_State *L, neapL_task *task);

@@ -73,13 +73,16 @@ static bool take_options(lua_State *L) {
     return daemon;
 }
 
+void neapL_task_daemonize(neapL_task *task) {
+    if (task->future.daemon) return;
+    task->future.daemon = true;
+    neapL_group_of(task)->daemons++;
+}
+
 int neapL_spawn_with(lua_State *L, neapL_group *group, int fn) {
     bool daemon = fn == 2 && take_options(L);
     neapL_task *task = neapL_spawn(L, group->rt, group, lua_gettop(L) - fn);
-    if (daemon) {
-        task->future.daemon = true;
-        neapL_group_of(task)->daemons++;
-    }
+    if (daemon) neapL_task_daemonize(task);
     if (fn == 1 || lua_isnil(L, 1)) return 1;
     lua_pushvalue(L, 1);
     neapL_setextra(L, 2, "name");

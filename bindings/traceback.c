@@ -10,6 +10,7 @@
 // pcall further out may still catch the error; the task's takes it from there.
 // What was caught is forgotten by the next guard that only a cancel ends.
 #include "bindings/block.h"
+#include "bindings/report.h"
 
 // What an error object that is told to a host says of itself, said where the
 // error was raised, as lua does; goes beside the Task at index 2.
@@ -38,11 +39,20 @@ static bool is_kept(lua_State *L) {
     return same;
 }
 
+// What is known of an error that another thread has raised; or NULL. Pushed.
+static const char *push_elsewhere(lua_State *L) {
+    neapL_getextra(L, 2, "raised_elsewhere");
+    neapL_getextra(L, 2, "elsewhere");
+    const char *traceback = lua_tostring(L, -1);
+    if (!traceback || !lua_rawequal(L, -2, 1)) return NULL;
+    return lua_pushfstring(L, "in another thread:\n%s\nand here:", traceback);
+}
+
 // Puts what was seen of the error under two names.
 static void keep(lua_State *L, const char *error, const char *traceback) {
     bool kept = is_kept(L);
     if (kept) neapL_getextra(L, 2, "inner_traceback");
-    else luaL_traceback(L, L, NULL, 1);
+    else luaL_traceback(L, L, push_elsewhere(L), 1);
     neapL_setextra(L, 2, traceback);
     lua_pushvalue(L, 1);
     neapL_setextra(L, 2, error);
@@ -70,6 +80,18 @@ int neapL_traceback(lua_State *L) {
     if (!cancelled && rt->task->future.hosted) keep_words(L);
     lua_settop(L, 1);
     return 1;
+}
+
+int neapL_raise_from(lua_State *L, const char *traceback) {
+    const neap_runtime *rt = neapL_rt(L);
+    if (!traceback || !rt->task) return lua_error(L);
+    neapL_task_push(L, rt->task);
+    lua_pushstring(L, traceback);
+    neapL_setextra(L, -2, "elsewhere");
+    lua_pushvalue(L, -2);
+    neapL_setextra(L, -2, "raised_elsewhere");
+    lua_pop(L, 1);
+    return lua_error(L);
 }
 
 // The guard whose handler this is.

@@ -45,13 +45,6 @@ void neapL_socket_queue(lua_State *L, neapL_socket *sock, neapL_doing doing) {
     neapL_socket_wait(sock, NEAP_IN, task);
 }
 
-bool neapL_is_raising(lua_State *L, int status) {
-    const neapL_task *task = neapL_current(L);
-    if (status != LUA_YIELD || !task) return false;
-    return task->core.wake == NEAP_WAKE_CANCEL ||
-           task->core.wake == NEAP_WAKE_STUCK;
-}
-
 bool neapL_socket_is_user(lua_State *L, const neapL_socket *sock,
                           neap_dir dir) {
     const neapL_task *task = neapL_current(L);

@@ -78,8 +78,8 @@ void neap_fd_pass(neap_fd *fd, neap_dir dir);
 ssize_t neap_fd_recv(neap_fd *fd, void *bytes, size_t size);
 ssize_t neap_fd_send(neap_fd *fd, const void *bytes, size_t size);
 
-// What an attempt of another kind, that moved `n` of `size` bytes or gave -errno,
-// tells about the next one; returns n. A datagram always moves as a whole.
+// What an attempt of another kind that moved `n` of `size` bytes, or gave
+// -errno, tells about the next one; returns n. (A datagram moves as a whole.)
 ssize_t neap_fd_learn(neap_fd *fd, neap_dir dir, ssize_t n, size_t size);
 
 // A new descriptor, or -errno; its peer's address goes to `address`.

@@ -113,6 +113,23 @@ function Task:spawned_at() end
 function Task:waits() end
 
 ---A value that comes later; `neap.Future` makes one.
+---A Task that stands for a loop in another thread.
+---@class neap.Thread: neap.Task
+local Thread = {}
+
+---A task over there, and one here that stands for it.
+---@param fn function  copied over, with its arguments
+---@return neap.Task
+---@overload fun(self: neap.Thread, options: neap.SpawnOptions, fn: function, ...): neap.Task
+function Thread:spawn(fn, ...) end
+
+---Calls fn in the loop over there.
+---@param fn function  copied over, with its arguments
+function Thread:call_soon(fn, ...) end
+
+---Ends its run_forever, or else all that it runs.
+function Thread:stop() end
+
 ---@class neap.Future: neap.Awaitable
 local Future = {}
 
@@ -834,6 +851,21 @@ function neap.listen(host, port, options) end
 ---@return string? message
 ---@return string? code
 function neap.resolve(host, service) end
+
+---@class neap.OffloadOptions
+---@field wait? boolean  a cancel waits for the function's end
+
+---Calls fn in a worker thread; its results (waits).
+---@param fn function  copied over, with its arguments
+---@return any ...
+---@overload fun(options: neap.OffloadOptions, fn: function, ...): any
+function neap.offload(fn, ...) end
+
+---A loop of its own in a thread of the system, fn being its main task.
+---@param fn function  copied over, with its arguments
+---@return neap.Thread
+---@overload fun(options: neap.SpawnOptions, fn: function, ...): neap.Thread
+function neap.thread(fn, ...) end
 
 ---A Socket that is connected (waits).
 ---@param host string  a name, an address, "localhost", or "unix:/path"

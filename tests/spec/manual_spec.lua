@@ -108,6 +108,7 @@ local function samples()
   local group <close> = neap.group()
   return {
     task = neap.spawn(neap.yield),
+    thread = neap.thread(function() end),
     future = neap.Future(),
     handle = neap.call_soon(math.abs, 1),
     timeout = timeout,
@@ -135,9 +136,14 @@ local function existing()
   local set = {}
   for name in pairs(neap) do set["neap." .. name] = true end
   for name in pairs(generator) do set["generator." .. name] = true end
-  for kind, sample in pairs(samples()) do
-    for name in pairs(debug.getmetatable(sample).__index) do
-      if is_public(name) then set[kind .. ":" .. name] = true end
+  local all = samples()
+  for kind, sample in pairs(all) do
+    local methods = debug.getmetatable(sample).__index
+    for name in pairs(methods) do
+      local inherited = kind == "thread" and all.task[name] == methods[name]
+      if is_public(name) and not inherited then
+        set[kind .. ":" .. name] = true
+      end
     end
   end
   return set
@@ -253,6 +259,7 @@ local calls = {
   ["neap.settle"] = function(its) neap.settle(its.ended) end,
   ["neap.race"] = function(its) neap.race(its.ended) end,
   ["neap.map"] = function() neap.map({}, print) end,
+  ["neap.offload"] = function() neap.offload(function() end) end,
   ["neap.as_completed"] = function(its)
     neap.as_completed {its.ended} ()
   end,

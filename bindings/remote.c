@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+// Remote: the two sides of a call (see remote.h).
+//
+// Over there the task's function is `enter`, which has the call in a
+// to-be-closed slot: however it ends, its end is told. Here the stand-in begins
+// even if it was cancelled before: the call is under way by then.
+//
+// Invariant: `here` is written by this side, `there` by the other; what both
+// read was written before a bell was rung, under the inbox's mutex.
+#define _POSIX_C_SOURCE 200809L
+#include "bindings/remote.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bindings/callback.h"
+#include "bindings/report.h"
+#include "bindings/runtime.h"
+
+static const char reason[] = "cancelled by the thread that spawned it";
+static const char has_ended[] = "the thread has ended";
+
+typedef struct box { // a side's hold on a call
+    const neapL_type *type;
+    neapL_call *call;
+    neap_scope cover; // here: of the wait for one that was cancelled
+    bool covered;     // it is open
+} box;
+
+static const neapL_type here_type, there_type;
+
+// ---- its life
+
+static void heard_begin(neap_bell *bell);
+static void heard_end(neap_bell *bell);
+
+neapL_call *neapL_call_hold(neapL_call *call) {
+    atomic_fetch_add(&call->holders, 1);
+    return call;
+}
+
+void neapL_call_release(neapL_call *call) {
+    if (atomic_fetch_sub(&call->holders, 1) > 1) return;
+    if (call->there) neap_inbox_release(call->there);
+    neap_inbox_release(call->here);
+    neapL_parcel_free(&call->work);
+    neapL_outcome_free(&call->outcome);
+    free(call);
+}
+
+// Each ring that is still to be heard holds the call.
+static bool ring(neapL_call *call, neap_inbox *inbox, neap_bell *bell) {
+    neapL_call_hold(call);
+    int rc = neap_inbox_ring(inbox, bell);
+    if (rc <= 0) neapL_call_release(call);
+    return rc >= 0;
+}
+
+bool neapL_call_ring(neapL_call *call) {
+    return ring(call, call->there, &call->begin);
+}
+
+void neapL_call_end(neapL_call *call) {
+    if (!call->outcome.known) neapL_outcome_refuse(&call->outcome, has_ended);
+    if (!call->told && !call->lone) ring(call, call->here, &call->end);
+    call->told = true;
+}
+
+static neapL_call *new_call(neap_runtime *rt) {
+    neapL_call *call = calloc(1, sizeof *call);
+    if (!call) return NULL;
+    atomic_init(&call->holders, 1);
+    call->here = neap_inbox_hold(rt->loop.inbox);
+    call->begin.heard = heard_begin;
+    call->end.heard = heard_end;
+    neap_list_init(&call->line);
+    return call;
+}
+
+neapL_call *neapL_call_new(lua_State *L, int fn, const char *what) {
+    box *self = neapL_new(L, &here_type, 0);
+    lua_insert(L, fn);
+    self->call = new_call(neapL_rt(L));
+    if (!self->call) return luaL_error(L, "not enough memory"), NULL;
+    neapL_parcel_pack(L, lua_gettop(L) - fn, what, &self->call->work);
+    return self->call;
+}
+
+neapL_call *neapL_call_at(lua_State *L, int index) {
+    const box *self = neapL_test(L, index, &here_type);
+    assert(self);
+    return self->call;
+}
+
+// ---- there: how it ends
+
+// The error is on top, and popped. The handler has put its traceback beside the
+// task.
+static void keep_error(lua_State *L, neapL_call *call) {
+    neapL_task *task = call->task;
+    const char *traceback = NULL;
+    int error = lua_gettop(L);
+    if (task && !task->future.closing && task->future.boxed) {
+        neapL_task_push(L, task);
+        neapL_getextra(L, -1, "traceback");
+        traceback = lua_tostring(L, -1);
+    }
+    lua_pushvalue(L, error);
+    neapL_outcome_fail(L, traceback, &call->outcome);
+    lua_settop(L, error - 1);
+}
+
+// box:close(error): how the task over there ends, and box:gc(): how it never
+// began.
+static int there_close(lua_State *L) {
+    box *self = lua_touserdata(L, 1);
+    neapL_call *call = self->call;
+    if (!call) return 0;
+    self->call = NULL;
+    lua_settop(L, 2);
+    if (!call->outcome.known && !lua_isnil(L, 2)) keep_error(L, call);
+    call->task = NULL;
+    if (!call->whole) neapL_call_end(call);
+    else if (atomic_load(&call->stopped) && !call->rt->closing)
+        neapL_group_cancel(L, call->rt->group, "the thread was stopped");
+    neapL_call_release(call);
+    return 0;
+}
+
+// ---- there: how it runs
+
+static int entered_k(lua_State *L, int status, lua_KContext ctx) {
+    const box *self = lua_touserdata(L, 1);
+    (void)status;
+    (void)ctx;
+    neapL_outcome_finish(L, lua_gettop(L) - 1, &self->call->outcome);
+    return 0;
+}
+
+static int unwanted_k(lua_State *L, int status, lua_KContext ctx) {
+    (void)ctx;
+    neapL_woken(L, status); // raises
+    return 0;
+}
+
+// The function of the task: its box is the argument.
+static int enter(lua_State *L) {
+    const box *self = lua_touserdata(L, 1);
+    neapL_task *task = neapL_rt(L)->task;
+    task->future.hosted = true; // its error is told here
+    self->call->task = task;
+    lua_toclose(L, 1);
+    if (task->core.inner->cause) return neapL_begin(L, 0, unwanted_k);
+    int count = neapL_parcel_unpack(L, &self->call->work);
+    neapL_parcel_free(&self->call->work);
+    lua_callk(L, count - 1, LUA_MULTRET, 0, entered_k);
+    return entered_k(L, LUA_OK, 0);
+}
+
+// The function of a callback; its end is told to nobody.
+static int call_back(lua_State *L) {
+    const box *self = lua_touserdata(L, 1);
+    lua_call(L, neapL_parcel_unpack(L, &self->call->work) - 1, 0);
+    return 0;
+}
+
+static void push_with_box(lua_State *L, neapL_call *call, lua_CFunction fn) {
+    lua_pushlightuserdata(L, call->rt);
+    lua_pushcclosure(L, fn, 1);
+    box *self = neapL_new(L, &there_type, 0);
+    self->call = neapL_call_hold(call);
+}
+
+void neapL_call_push(lua_State *L, neapL_call *call) {
+    push_with_box(L, call, enter);
+}
+
+// Protected: the call becomes a callback, or a task.
+static int begin_body(lua_State *L) {
+    neapL_call *call = lua_touserdata(L, 1);
+    if (call->lone) {
+        push_with_box(L, call, neapL_call_soon);
+        lua_pushlightuserdata(L, call->rt);
+        lua_pushcclosure(L, call_back, 1);
+        lua_insert(L, -2);
+        lua_call(L, 2, 0);
+        return 0;
+    }
+    push_with_box(L, call, enter);
+    call->task = neapL_spawn(L, call->rt, call->rt->group, 1);
+    call->task->future.eager = true;
+    return 0;
+}
+
+static void begin(neapL_call *call) {
+    call->begun = true;
+    if (call->rt->closing || atomic_load(&call->unwanted)) neapL_call_end(call);
+    else if (!neapL_protect(call->rt, begin_body, call)) {
+        neapL_outcome_refuse(&call->outcome, "not enough memory");
+        neapL_call_end(call);
+    }
+}
+
+// ---- there: how it is cancelled
+
+// Protected.
+static int cancel_body(lua_State *L) {
+    const neapL_call *call = lua_touserdata(L, 1);
+    if (call->whole) neapL_group_cancel(L, call->rt->group, reason);
+    else lua_pushstring(L, reason), neapL_task_cancel(L, call->task);
+    return 0;
+}
+
+static void cancel(neapL_call *call) {
+    neap_runtime *rt = call->rt;
+    if (rt->closing || (!call->whole && !call->task)) return; // it has ended
+    if (neapL_protect(rt, cancel_body, call)) return;
+    neap_scope_cancel(call->whole ? &rt->group->scope : &call->task->scope);
+}
+
+// The bell over there.
+static void heard_begin(neap_bell *bell) {
+    neapL_call *call = NEAP_OWNER(bell, neapL_call, begin);
+    if (!call->begun) begin(call);
+    else if (atomic_load(&call->unwanted)) cancel(call);
+    else if (atomic_load(&call->stopped) && !neapL_stop(call->rt)) cancel(call);
+    neapL_call_release(call);
+}
+
+// ---- here
+
+static void heard_end(neap_bell *bell) {
+    neapL_call *call = NEAP_OWNER(bell, neapL_call, end);
+    call->ended = true;
+    neap_task_wake_all(&call->line, NEAP_WAKE_READY);
+    neapL_call_release(call);
+}
+
+static int here_gc(lua_State *L) {
+    box *self = lua_touserdata(L, 1);
+    neapL_call *call = self->call;
+    if (!call) return 0;
+    self->call = NULL;
+    atomic_store(&call->unwanted, true);
+    if (call->there && !call->ended && !call->lone) neapL_call_ring(call);
+    neapL_call_release(call);
+    return 0;
+}
+
+static int deliver(lua_State *L, box *self) {
+    const neapL_call *call = self->call;
+    neapL_task *task = neapL_rt(L)->task;
+    if (self->covered) neapL_uncover(&self->cover);
+    self->covered = false;
+    int count = neapL_outcome_push(L, &call->outcome);
+    if (!call->outcome.failed) return count;
+    bool was_told =
+        call->outcome.words || neapL_iserror(L, -1, &neapL_cancelled);
+    if (was_told && atomic_load(&call->stopped)) return 0;
+    if (was_told && task->core.inner->cause) {
+        neapL_push_cancelled(L, task);
+        return lua_error(L);
+    }
+    return neapL_raise_from(L, call->outcome.traceback);
+}
+
+// A cancel goes over there; from then on it is a shielded wait for the end.
+static void pass_on(box *self, neapL_task *task) {
+    if (!task->core.inner->cause || self->covered) return;
+    atomic_store(&self->call->unwanted, true);
+    neapL_call_ring(self->call);
+    neapL_cover(&self->cover, &task->core);
+    self->covered = true;
+}
+
+static int stand_in_k(lua_State *L, int status, lua_KContext ctx) {
+    box *self = lua_touserdata(L, 1);
+    neapL_wake_of(L, status); // whatever it is
+    if (self->call->ended) return deliver(L, self);
+    neapL_task *task = neapL_waiting(L, NEAPL_ELSEWHERE);
+    pass_on(self, task);
+    neap_task_wait_outside(&task->core, &self->call->line);
+    return neapL_suspend(L, ctx, stand_in_k);
+}
+
+static int stand_in(lua_State *L) { return stand_in_k(L, LUA_OK, 0); }
+
+void neapL_stand_in(lua_State *L, const char *key) {
+    neap_runtime *rt = neapL_rt(L);
+    int fn = lua_gettop(L);
+    lua_pushlightuserdata(L, rt);
+    lua_pushcclosure(L, stand_in, 1);
+    lua_insert(L, fn);
+    neapL_spawn_with(L, neapL_spawn_group(rt), fn);
+    neapL_task *task = lua_touserdata(L, -1);
+    task->future.eager = true;
+    if (key) {
+        lua_pushvalue(task->co, -1); // the box: it has not begun
+        lua_xmove(task->co, L, 1);
+        neapL_setextra(L, -2, key);
+    }
+    lua_insert(L, 1);
+    lua_settop(L, 1);
+}
+
+// ---- both
+
+static const luaL_Reg here_meta[] = {{"__gc", here_gc}, {NULL, NULL}};
+static const luaL_Reg there_meta[] = {
+    {"__close", there_close}, {"__gc", there_close}, {NULL, NULL}};
+
+static const neapL_type here_type = {"neap.call", sizeof(box), NULL, here_meta};
+static const neapL_type there_type = {"neap.called", sizeof(box), NULL,
+                                      there_meta};
+
+void neapL_open_remote(lua_State *L, neap_runtime *rt) {
+    neapL_newtype(L, rt, &here_type);
+    neapL_newtype(L, rt, &there_type);
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Remote: a call that another thread's loop makes, and what stands for it here.
+//
+// The call goes over there and becomes a task; here another task stands for
+// it, the stand-in, which waits for its end: so it is awaited, cancelled, owned
+// and reported as all tasks are. A cancel of the stand-in cancels the task over
+// there, and waits for it. Two bells ring: one there, to begin and to cancel,
+// and one here, at the end.
+//
+// Counted: each side holds it, and each bell that was rung and not heard.
+#ifndef NEAP_BINDINGS_REMOTE_H
+#define NEAP_BINDINGS_REMOTE_H
+
+#include "bindings/outcome.h"
+#include "bindings/task.h"
+
+typedef struct neapL_call {
+    atomic_int holders;
+    neap_bell begin;      // rung there: to begin it, to cancel or to stop it
+    neap_bell end;        // rung here: it has ended
+    neap_inbox *there;    // the way to who makes it; NULL: not known yet
+    neap_inbox *here;     // the way back
+    neap_runtime *rt;     // who makes it; for that thread alone
+    neap_list line;       // here: the stand-in
+    bool ended;           // here: the end was heard
+    bool whole;           // it is a thread's: what cancels it cancels all tasks
+                          // there, and its end is that of the thread
+    bool lone;            // it is a callback's: nobody waits for its end
+    bool begun;           // there: it is a task, or never will be one
+    bool told;            // there: it has ended, and `end` was rung
+    neapL_task *task;     // there: while it runs; else NULL
+    atomic_bool unwanted; // from here: it is cancelled
+    atomic_bool stopped;  // from here: that it was cancelled is no error
+    neapL_parcel work;    // the function and its arguments
+    neapL_outcome outcome; // what it ended with
+} neapL_call;
+
+// A call of the function at index `fn` with all that is behind it, which are
+// replaced by a userdata that holds it. Raises what cannot be sent, in words
+// that begin with `what`. Who makes it is still to be set. [-n, +1, e]
+neapL_call *neapL_call_new(lua_State *L, int fn, const char *what);
+
+neapL_call *neapL_call_hold(neapL_call *call);
+void neapL_call_release(neapL_call *call);
+
+// The call of such a userdata.
+neapL_call *neapL_call_at(lua_State *L, int index);
+
+// Rings there. False: who would hear it has gone.
+bool neapL_call_ring(neapL_call *call);
+
+// The stand-in, a Task, in the place of the userdata on top, which is at index
+// 2 if options stand at 1. The userdata goes beside the Task under `key`, if
+// that is not NULL. [-(1|2), +1, m]
+void neapL_stand_in(lua_State *L, const char *key);
+
+// There: a function and its argument, to be run as the main task. [-0, +2, m]
+void neapL_call_push(lua_State *L, neapL_call *call);
+
+// There: it is over, and for a thread's so is all else. Told here once.
+void neapL_call_end(neapL_call *call);
+
+#endif
