@@ -22,6 +22,7 @@
 
 enum { NEAP_TIMER_MAX = 1 << 29 }; // timers of one heap
 
+// One word: its flags are set behind reads of the id, which would wait (4 ns).
 typedef struct neap_timer {
     uint32_t id : 29;      // its row in the heap's arrays
     uint32_t of_scope : 1; // whose it is, for the loop: a scope's or a task's
