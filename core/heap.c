@@ -212,15 +212,20 @@ static bool is_due(const neap_heap *heap, int64_t now_ns) {
     return heap->count > 0 && heap->items[0].deadline_ns <= now_ns;
 }
 
-// Taken out first, touched then: each is on its way while the holes of those
-// behind it are being closed.
+// Taken out first, looked up then, and touched last: what each needs is on its
+// way while the holes of the others are being closed.
 uint32_t neap_heap_expire(neap_heap *heap, int64_t now_ns, neap_timer **due,
                           uint32_t max) {
-    uint32_t count = 0;
+    uint32_t ids[NEAP_EXPIRE_MAX], count = 0;
+    assert(max <= NEAP_EXPIRE_MAX);
     for (; count < max && is_due(heap, now_ns); count++) {
-        due[count] = heap->timers[heap->items[0].id];
-        NEAP_PREFETCH(due[count]);
+        ids[count] = heap->items[0].id;
+        NEAP_PREFETCH(&heap->timers[ids[count]]);
         close_hole(heap, 0);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        due[i] = heap->timers[ids[i]];
+        NEAP_PREFETCH(due[i]);
     }
     for (uint32_t i = 0; i < count; i++) {
         assert(due[i]->armed);
