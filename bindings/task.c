@@ -390,57 +390,6 @@ void neapL_task_end(neap_runtime *rt, neapL_task *task) {
     neapL_thread_give(rt, co, row, reuse);
 }
 
-// ---- what will be touched: with 10^5 sleepers each line would be waited for
-
-enum { CACHE_LINE = 64, THREAD_LINES = 9, CALL_LINES = 3 };
-
-// The task in the pass that stands there, if it may have gone cold.
-static const neapL_task *cold_task(const neap_runtime *rt, neap_link *link) {
-    const neap_task *core = NEAP_OWNER(link, neap_task, link);
-    if (link == &rt->loop.pass || core->kind != NEAPL_TASK) return NULL;
-    const neapL_task *task = NEAPL_CORE_TASK(core);
-    return task->future.doing <= NEAPL_YIELD ? NULL : task; // or has not begun
-}
-
-// The records of its calls, the innermost first; they were made together. i_ci
-// is Lua's own business: nothing but this hint depends on it.
-static void fetch_calls(const neapL_task *task) {
-    lua_Debug ar;
-    if (!lua_getstack(task->co, 0, &ar)) return;
-    const char *call = (const char *)ar.i_ci;
-    for (int i = 0; i < CALL_LINES; i++) NEAP_PREFETCH(call - i * CACHE_LINE);
-}
-
-// Its coroutine, and what was made after that: the stack.
-static void fetch_thread(const neapL_task *task) {
-    const char *co = (const char *)task->co;
-    for (int i = 0; i < THREAD_LINES; i++) NEAP_PREFETCH(co + i * CACHE_LINE);
-}
-
-// The core has fetched what it knows of a task; here it is taken on, one step
-// for the next task and one for the one behind it.
-NEAPL_SELDOM
-static void fetch_ahead(const neap_runtime *rt, const neapL_task *next) {
-    fetch_calls(next);
-    next = cold_task(rt, next->core.link.next);
-    if (next) fetch_thread(next);
-}
-
-// What the slice sets stays until the next one, or until the turn ends: most
-// slices follow one another.
-void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
-    lua_State *co = task->co;
-    int nargs = task->future.started ? 0 : lua_gettop(co) - 1;
-    if (rt->arena.big) neapL_note_big(rt); // of the slice before
-    rt->task = task;
-    rt->running = rt->waitable = co;
-    rt->quick = 0;
-    if (rt->interruption.pending) neapL_interrupt_running(rt);
-    const neapL_task *next = cold_task(rt, rt->loop.pass.next);
-    if (next) fetch_ahead(rt, next);
-    lua_resume(co, rt->turner, nargs, &rt->results);
-}
-
 lua_State *neapL_innermost(lua_State *co) {
     lua_State *inner;
     while ((inner = neapL_resumed_by(co))) co = inner;

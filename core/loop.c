@@ -118,10 +118,6 @@ static void expire(neap_loop *loop, neap_timer *timer) {
     }
     neap_task *task = NEAP_OWNER(timer, neap_task, timer);
     if (task->state != NEAP_TASK_WAITING) return;
-    NEAP_PREFETCH(task - 3); // what stands around it, for when it runs
-    NEAP_PREFETCH(task - 1);
-    NEAP_PREFETCH(task + 1);
-    NEAP_PREFETCH(task + 2);
     neap_task_wake(task, NEAP_WAKE_TIMEOUT);
 }
 
