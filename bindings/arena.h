@@ -35,7 +35,9 @@ enum {
     NEAP_ARENA_SHELVES = 17,   // classes of those: 4 to each power of two
     NEAP_ARENA_KEPT = 2 << 20, // bytes kept of them at most
     NEAP_ARENA_CHUNK = 65536,  // taken from the system at once, cut into blocks
-    NEAP_ARENA_BIG = 16384     // a request above this is noted in `big`
+    NEAP_ARENA_FEW = 1 << 20,  // bytes that are taken so; what is above them
+    NEAP_ARENA_CHUNK_MAX = 1 << 18, // comes in chunks of this size
+    NEAP_ARENA_BIG = 16384          // a request above this is noted in `big`
 };
 
 typedef struct neap_arena_block {
@@ -47,6 +49,7 @@ typedef struct neap_arena {
     neap_arena_block *shelf[NEAP_ARENA_SHELVES]; // kept ones of malloc's
     size_t kept;                                 // bytes of those
     neap_arena_block *chunks; // all of them, to be given back at the end
+    size_t total;             // bytes of them
     char *rest;               // what is not cut yet of the newest chunk
     size_t left;              // bytes of it
     bool big; // a block above NEAP_ARENA_BIG was asked for; readers clear it

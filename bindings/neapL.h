@@ -198,6 +198,7 @@ struct neap_runtime {
     neapL_group *group;       // where spawn puts tasks outside of any task
     neap_list groups;         // all groups, in the order of their opening
     neapL_threads threads;    // coroutines
+    int task_meta;            // registry: the metatable of Tasks
     uint64_t last_id;         // tasks made so far
     uint32_t alive;           // tasks that have not ended
     neap_list failed;         // ended in error; nobody has waited for them yet

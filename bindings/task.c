@@ -101,8 +101,13 @@ static void enter_group(neapL_task *task, neapL_group *group) {
 
 static int run_body(lua_State *L);
 
+// Each part is set once, here or by the part's own opening: neapL_new would
+// zero all of it first, and look the metatable up by its address (16 ns).
 static neapL_task *birth(lua_State *L, neap_runtime *rt) {
-    neapL_task *task = neapL_new(L, &neapL_task_type, 1);
+    neapL_task *task = lua_newuserdatauv(L, sizeof *task, 1);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->task_meta);
+    lua_setmetatable(L, -2);
+    task->future = (neapL_future){.type = &neapL_task_type};
     neap_list_init(&task->future.line);
     neap_task_init(&task->core, &rt->loop, NEAPL_TASK);
     task->co = neapL_thread_take(L, rt, &task->scope.tag);
@@ -389,57 +394,6 @@ void neapL_task_end(neap_runtime *rt, neapL_task *task) {
     }
     leave(rt, task);
     neapL_thread_give(rt, co, row, reuse);
-}
-
-// ---- what will be touched: with 10^5 sleepers each line would be waited for
-
-enum { CACHE_LINE = 64, THREAD_LINES = 9, CALL_LINES = 3 };
-
-// The task in the pass that stands there, if it may have gone cold.
-static const neapL_task *cold_task(const neap_runtime *rt, neap_link *link) {
-    const neap_task *core = NEAP_OWNER(link, neap_task, link);
-    if (link == &rt->loop.pass || core->kind != NEAPL_TASK) return NULL;
-    const neapL_task *task = NEAPL_CORE_TASK(core);
-    return task->future.doing <= NEAPL_YIELD ? NULL : task; // or has not begun
-}
-
-// The records of its calls, the innermost first; they were made together. i_ci
-// is Lua's own business: nothing but this hint depends on it.
-static void fetch_calls(const neapL_task *task) {
-    lua_Debug ar;
-    if (!lua_getstack(task->co, 0, &ar)) return;
-    const char *call = (const char *)ar.i_ci;
-    for (int i = 0; i < CALL_LINES; i++) NEAP_PREFETCH(call - i * CACHE_LINE);
-}
-
-// Its coroutine, and what was made after that: the stack.
-static void fetch_thread(const neapL_task *task) {
-    const char *co = (const char *)task->co;
-    for (int i = 0; i < THREAD_LINES; i++) NEAP_PREFETCH(co + i * CACHE_LINE);
-}
-
-// The core has fetched what it knows of a task; here it is taken on, one step
-// for the next task and one for the one behind it.
-NEAPL_SELDOM
-static void fetch_ahead(const neap_runtime *rt, const neapL_task *next) {
-    fetch_calls(next);
-    next = cold_task(rt, next->core.link.next);
-    if (next) fetch_thread(next);
-}
-
-// What the slice sets stays until the next one, or until the turn ends: most
-// slices follow one another.
-void neapL_task_slice(neap_runtime *rt, neapL_task *task) {
-    lua_State *co = task->co;
-    int nargs = task->future.started ? 0 : lua_gettop(co) - 1;
-    if (rt->arena.big) neapL_note_big(rt); // of the slice before
-    rt->task = task;
-    rt->running = rt->waitable = co;
-    rt->quick = 0;
-    if (rt->interruption.pending) neapL_interrupt_running(rt);
-    const neapL_task *next = cold_task(rt, rt->loop.pass.next);
-    if (next) fetch_ahead(rt, next);
-    lua_resume(co, rt->turner, nargs, &rt->results);
 }
 
 lua_State *neapL_innermost(lua_State *co) {

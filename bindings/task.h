@@ -263,7 +263,7 @@ lua_State *neapL_first_of(const neap_list *line);
 lua_Integer neapL_count_line(const neap_list *line);
 void neapL_add_line(lua_State *L, const neap_list *line, const char *who);
 
-// Runs one slice of it: the resume hook's part for NEAPL_TASK.
+// Runs one slice of it: the resume hook's part for NEAPL_TASK. (slice.c)
 void neapL_task_slice(neap_runtime *rt, neapL_task *task);
 
 // The same for its end.

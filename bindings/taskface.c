@@ -189,5 +189,7 @@ static const luaL_Reg functions[] = {{"spawn", spawn},
 
 void neapL_open_task(lua_State *L, neap_runtime *rt) {
     neapL_newtype(L, rt, &neapL_task_type);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &neapL_task_type);
+    rt->task_meta = luaL_ref(L, LUA_REGISTRYINDEX);
     neapL_addfuncs(L, rt, functions);
 }

@@ -162,16 +162,16 @@ static int grow(neap_heap *heap) {
 
 int neap_heap_reserve(neap_heap *heap, neap_timer *timer) {
     assert(!timer->reserved && !timer->armed);
-    if (heap->free_id != no_id) {
-        timer->id = ID(heap->free_id);
-        heap->free_id = heap->slots[timer->id];
-    } else {
+    bool of_scope = timer->of_scope;
+    uint32_t id = heap->free_id;
+    if (id != no_id) heap->free_id = heap->slots[id];
+    else {
         int rc = heap->used == heap->size ? grow(heap) : 0;
         if (rc < 0) return rc;
-        timer->id = ID(heap->used++);
+        id = heap->used++;
     }
-    timer->reserved = true;
-    heap->timers[timer->id] = timer;
+    *timer = (neap_timer){ID(id), .of_scope = of_scope, .reserved = true};
+    heap->timers[id] = timer;
     heap->reserved++;
     return 0;
 }
@@ -180,11 +180,11 @@ void neap_heap_release(neap_heap *heap, neap_timer *timer) {
     if (!timer->reserved) return;
     assert(heap->timers[timer->id] == timer);
     neap_heap_disarm(heap, timer);
-    timer->reserved = false;
     heap->timers[timer->id] = NULL;
     heap->slots[timer->id] = heap->free_id;
     heap->free_id = timer->id;
     heap->reserved--;
+    timer->reserved = false;
     if (heap->size > SHRINK_MIN && heap->reserved < heap->size / SHRINK_RATIO)
         (void)resize(heap, heap->size / 2); // no memory to shrink: stay large
 }
@@ -192,16 +192,16 @@ void neap_heap_release(neap_heap *heap, neap_timer *timer) {
 void neap_heap_arm(neap_heap *heap, neap_timer *timer, int64_t deadline_ns) {
     assert(timer->reserved);
     neap_heap_disarm(heap, timer);
-    timer->armed = true;
     sift_up(heap, heap->count++,
             (neap_heap_item){deadline_ns, heap->sequence++, timer->id});
+    timer->armed = true;
 }
 
 void neap_heap_disarm(neap_heap *heap, neap_timer *timer) {
     if (!timer->armed) return;
     assert(heap->items[heap->slots[timer->id]].id == timer->id);
-    timer->armed = false;
     close_hole(heap, heap->slots[timer->id]);
+    timer->armed = false;
 }
 
 int64_t neap_heap_due(const neap_heap *heap) {
@@ -212,15 +212,20 @@ static bool is_due(const neap_heap *heap, int64_t now_ns) {
     return heap->count > 0 && heap->items[0].deadline_ns <= now_ns;
 }
 
-// Taken out first, touched then: each is on its way while the holes of those
-// behind it are being closed.
+// Taken out first, looked up then, and touched last: what each needs is on its
+// way while the holes of the others are being closed.
 uint32_t neap_heap_expire(neap_heap *heap, int64_t now_ns, neap_timer **due,
                           uint32_t max) {
-    uint32_t count = 0;
+    uint32_t ids[NEAP_EXPIRE_MAX], count = 0;
+    assert(max <= NEAP_EXPIRE_MAX);
     for (; count < max && is_due(heap, now_ns); count++) {
-        due[count] = heap->timers[heap->items[0].id];
-        NEAP_PREFETCH(due[count]);
+        ids[count] = heap->items[0].id;
+        NEAP_PREFETCH(&heap->timers[ids[count]]);
         close_hole(heap, 0);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        due[i] = heap->timers[ids[i]];
+        NEAP_PREFETCH(due[i]);
     }
     for (uint32_t i = 0; i < count; i++) {
         assert(due[i]->armed);

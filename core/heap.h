@@ -20,8 +20,12 @@
 
 #include "core/alloc.h"
 
-enum { NEAP_TIMER_MAX = 1 << 29 }; // timers of one heap
+enum {
+    NEAP_TIMER_MAX = 1 << 29, // timers of one heap
+    NEAP_EXPIRE_MAX = 16 // taken out at once: cache misses under way together
+};
 
+// One word: its flags are set behind reads of the id, which would wait (4 ns).
 typedef struct neap_timer {
     uint32_t id : 29;      // its row in the heap's arrays
     uint32_t of_scope : 1; // whose it is, for the loop: a scope's or a task's

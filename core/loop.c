@@ -13,11 +13,6 @@
 #include "core/clock.h"
 #include "core/deadline.h"
 
-enum {
-    // Timers taken out at once: so many cache misses are under way together.
-    EXPIRE_BATCH = 16
-};
-
 int neap_loop_init(neap_loop *loop, const neap_alloc *alloc,
                    neap_resume resume) {
     assert(resume);
@@ -125,21 +120,18 @@ static void expire(neap_loop *loop, neap_timer *timer) {
     }
     neap_task *task = NEAP_OWNER(timer, neap_task, timer);
     if (task->state != NEAP_TASK_WAITING) return;
-    NEAP_PREFETCH(task - 3); // what stands around it, for when it runs
-    NEAP_PREFETCH(task - 1);
-    NEAP_PREFETCH(task + 1);
-    NEAP_PREFETCH(task + 2);
     neap_task_wake(task, NEAP_WAKE_TIMEOUT);
 }
 
 static void expire_timers(neap_loop *loop) {
     loop->now_ns = neap_loop_time(loop);
-    neap_timer *due[EXPIRE_BATCH];
+    neap_timer *due[NEAP_EXPIRE_MAX];
     uint32_t count;
     do {
-        count = neap_heap_expire(&loop->heap, loop->now_ns, due, EXPIRE_BATCH);
+        count =
+            neap_heap_expire(&loop->heap, loop->now_ns, due, NEAP_EXPIRE_MAX);
         for (uint32_t i = 0; i < count; i++) expire(loop, due[i]);
-    } while (count == EXPIRE_BATCH);
+    } while (count == NEAP_EXPIRE_MAX);
 }
 
 // A slice: the task runs until it waits, yields or ends. That it ended is seen
