@@ -169,16 +169,35 @@ void neapL_limits_end(neap_runtime *rt, const neapL_stretch *outer) {
     rt->limits.now = *outer;
 }
 
-int neapL_limited_pcall(lua_State *L) {
+// The doomed has unwound to where `top` values are left: its error is pushed.
+static int convict_call(lua_State *L, neap_runtime *rt, int top) {
+    lua_settop(L, top);
+    neapL_push_verdict(L, rt);
+    lua_pop(L, 1); // the traceback
+    return LUA_ERRRUN;
+}
+
+// lua_pcall on an account of its own, where no slice's is open.
+static int call_apart(lua_State *L, neap_runtime *rt, int nargs, int handler) {
+    lua_State *running = rt->running;
+    int top = lua_gettop(L) - nargs - 1;
+    neapL_stretch outer = begin(rt, NULL);
+    rt->running = L;
+    int status = lua_pcall(L, nargs, 1, handler);
+    if (rt->limits.now.doomed) status = convict_call(L, rt, top);
+    rt->running = running;
+    neapL_limits_end(rt, &outer);
+    return status;
+}
+
+int neapL_limited_pcall(lua_State *L, int nargs, int handler) {
     neap_runtime *rt = neapL_find(L);
-    bool apart = !rt->limits.now.counting;
-    bool lent = rt->limits.any && !lua_gethook(L);
-    neapL_stretch outer;
-    if (apart) outer = neapL_limits_begin(rt);
+    if (!rt->limits.any) return lua_pcall(L, nargs, 1, handler);
+    bool lent = !lua_gethook(L);
     if (lent) set_hook(rt, L, STEP);
-    int status = lua_pcall(L, 1, 1, 0);
+    int status = rt->limits.now.counting ? lua_pcall(L, nargs, 1, handler)
+                                         : call_apart(L, rt, nargs, handler);
     if (lent) set_hook(rt, L, 0);
-    if (apart) neapL_limits_end(rt, &outer);
     return status;
 }
 

@@ -63,9 +63,9 @@ void neapL_limits_unwind(neap_runtime *rt, lua_State *co);
 neapL_stretch neapL_limits_begin(neap_runtime *rt);
 void neapL_limits_end(neap_runtime *rt, const neapL_stretch *outer);
 
-// lua_pcall of a function with one argument, for one result; from outside of
-// any slice on an account of its own. L may be the host's.
-int neapL_limited_pcall(lua_State *L);
+// lua_pcall for one result, of a function that may run code of scripts; on an
+// account of its own where no slice is under way. L may be the host's.
+int neapL_limited_pcall(lua_State *L, int nargs, int handler);
 
 // What runs broke the limit that these words name; in L, or NULL where that
 // cannot be looked at.

@@ -215,6 +215,27 @@ static void tell(neap_runtime *rt, heard *all) {
     CHECK(all->count == 1);
 }
 
+// States elsewhere have the same budget, and each call there its own.
+static void go_elsewhere(neap_runtime *rt) {
+    expect_done(rt, "local neap = require 'neap'\n"
+                    "local function spin() while true do pcall(error) end end\n"
+                    "local function fails(fn, ...)\n"
+                    "  local ok, e = pcall(fn, ...)\n"
+                    "  assert(not ok and e:find('app.lua:2: " SPENT "'), e)\n"
+                    "end\n"
+                    "fails(neap.offload, spin)\n"
+                    "for _ = 1, 3 do\n"
+                    "  assert(neap.offload(function()\n"
+                    "    for i = 1, 90000 do end return 1 end) == 1)\n"
+                    "end\n"
+                    "local thread = neap.thread(spin)\n"
+                    "fails(thread.await, thread)\n"
+                    "thread = neap.thread(function() neap.sleep(1000) end)\n"
+                    "local far = thread:spawn(spin)\n"
+                    "fails(far.await, far)\n"
+                    "thread:stop()");
+}
+
 static const char callbacks[] =
     "local neap = require 'neap'\n"
     "local function spin() while true do pcall(error) end end\n"
@@ -428,6 +449,7 @@ int main(void) {
     tell(rt, &all);
     catch_all(rt);
     count(rt);
+    go_elsewhere(rt);
     call(rt, &all);
     ask_for_words(rt, &all);
     leave_the_host_alone(rt);
