@@ -172,7 +172,9 @@ void neapL_push_refusal(lua_State *L) {
     lua_concat(L, 2);
 }
 
+NEAPL_SELDOM
 static int refuse(lua_State *L) {
+    if (neapL_rt(L)->limits.now.doomed) return neapL_strike(L);
     neapL_push_refusal(L);
     return lua_error(L);
 }
@@ -280,12 +282,13 @@ int neapL_resume(lua_State *L, lua_State *co, int nargs, int *count) {
     neapL_link link = {.L = L, .up = rt->link};
     bool passes = L == waitable && lua_isyieldable(L);
     rt->link = &link;
+    if (rt->limits.any) neapL_limits_resume(rt, co);
     rt->running = co;
     rt->waitable = passes ? co : NULL;
     if (rt->interruption.pending) neapL_interrupt_running(rt);
     int status = lua_resume(co, L, nargs, count);
     rt->running = running;
-    rt->waitable = waitable;
+    rt->waitable = rt->limits.now.doomed ? NULL : waitable;
     rt->link = link.up;
     if (rt->interruption.pending) neapL_interrupt_running(rt); // still unheard
     return status;
@@ -296,6 +299,7 @@ int neapL_unwind(lua_State *L, lua_State *co, const char *who) {
     const char *outer = rt->unwinding;
     assert(who);
     rt->unwinding = who;
+    if (rt->limits.any) neapL_limits_unwind(rt, co);
     int status = CLOSE_THREAD(co, L);
     rt->unwinding = outer;
     return status;

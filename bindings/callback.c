@@ -149,7 +149,11 @@ enum { // of the stack of the thread for callbacks
 
 static void report(lua_State *L, neap_runtime *rt) {
     const char *site = neapL_handle_site(L, HANDLE), *traceback = NULL;
-    if (lua_istable(L, RECORD)) {
+    if (rt->limits.now.doomed) {
+        neapL_push_verdict(L, rt);
+        traceback = lua_tostring(L, -1);
+        lua_pushvalue(L, -2);
+    } else if (lua_istable(L, RECORD)) {
         lua_rawgeti(L, RECORD, 2);
         traceback = lua_tostring(L, -1);
         lua_rawgeti(L, RECORD, 1);
@@ -190,7 +194,7 @@ void neapL_handle_call(neap_runtime *rt, neapL_handle *handle) {
     rt->running = NULL;
     rt->callback_group_id = 0;
     if (rt->callback_contexted) neapL_context_leave(L, rt);
-    if (status != LUA_OK) report(L, rt);
+    if (status != LUA_OK || rt->limits.now.doomed) report(L, rt);
     lua_settop(L, 0);
 }
 

@@ -70,6 +70,7 @@ static int recover(lua_State *L) {
     neapL_task *task = NULL;
     if (rt->loop.in_turn) task = find_task(rt, neap_loop_abandon(&rt->loop));
     neapL_leave_slice(rt);
+    rt->limits.now.counting = rt->limits.now.doomed = false;
     rt->unwinding = NULL;
     rt->callback_group_id = 0;
     if (rt->callback_contexted) neapL_context_leave(L, rt);

@@ -93,6 +93,11 @@ void neapL_interrupt_running(neap_runtime *rt) {
     lua_sethook(running, on_line, LUA_MASKLINE, 0);
 }
 
+void neapL_hook_again(neap_runtime *rt) {
+    rt->interruption.hooked = NULL;
+    neapL_interrupt_running(rt);
+}
+
 bool neapL_is_interrupted(const neap_runtime *rt) {
     const neapL_interruption *it = &rt->interruption;
     return it->pending ||

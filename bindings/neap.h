@@ -64,6 +64,10 @@ enum {                         // config.flags, or'ed
 };
 
 // Start from NEAP_CONFIG_INIT and set what you need; what is zero is default.
+//
+// The task, or callback, that breaks memory_limit or instruction_budget ends:
+// no pcall catches it, and its waits fail. Its error says which limit, and
+// where. Others, and the host, go on; a host's own code is not counted.
 typedef struct neap_config {
     size_t size;              // sizeof (neap_config): it may grow
     unsigned flags;           // NEAP_VIRTUAL_CLOCK ...
@@ -77,10 +81,15 @@ typedef struct neap_config {
     int64_t timer_slack_ns;   // timers wake at most once per; default 0.5 ms
     uint64_t seed;            // shuffles what is ready at once; default: not
     int pool_size; // threads for names and neap.offload, 2 or more; default 4
+    size_t memory_limit;         // bytes, Lua's too; neap_open's; default: none
+    uint64_t instruction_budget; // from one wait to the next; default: none
 } neap_config;
 
-#define NEAP_CONFIG_INIT \
-    { sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0 }
+#define NEAP_CONFIG_INIT                                                     \
+    {                                                                        \
+        sizeof(neap_config), 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0, \
+            0, 0, 0                                                          \
+    }
 
 // ---- life
 

@@ -32,6 +32,7 @@
 
 #include "bindings/neap.h"
 #include "bindings/arena.h"
+#include "bindings/limits.h"
 #include "core/clock.h"
 #include "core/loop.h"
 
@@ -225,6 +226,7 @@ struct neap_runtime {
     struct neapL_workers *workers; // of neap.offload; NULL: none yet
     neap_config config;            // as given, with the defaults filled in
     const char *error;             // the last failure, in words (anchored)
+    neapL_limits limits;           // what scripts may use
 };
 
 static inline neap_runtime *neapL_rt(lua_State *L) {
@@ -398,6 +400,7 @@ bool neapL_deadlock(neap_runtime *rt, lua_State *L);
 // to hear of it; or the loop, where none has, cancels the main task.
 void neapL_interrupt_running(neap_runtime *rt);
 void neapL_unhook(neap_runtime *rt); // puts back what stood in our hook's place
+void neapL_hook_again(neap_runtime *rt); // another one was set in its place
 bool neapL_interrupt_loop(neap_runtime *rt, lua_State *L);
 
 // Something is asked for that has not been taken up.

@@ -135,7 +135,7 @@ static int perform(lua_State *L) {
     lua_pushcfunction(L, keep_traceback);
     lua_pushcfunction(L, call);
     lua_pushvalue(L, 1);
-    if (lua_pcall(L, 1, 0, 2) == LUA_OK) return 0;
+    if (neapL_limited_pcall(L, 1, 2) == LUA_OK) return 0;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &box_type);
     lua_insert(L, -2);
     neapL_outcome_fail(L, lua_tostring(L, -2), &it->outcome);

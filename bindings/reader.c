@@ -69,7 +69,8 @@ void neapL_reader_slice(neap_runtime *rt, neap_task *reader) {
         lua_rawgeti(rt->turner, LUA_REGISTRYINDEX, rt->anchors);
         lua_rawgetp(rt->turner, -1, handle); // it may remove itself
         neapL_handle_call(rt, handle);
-        closed = handle->active && !stand_again(handle);
+        bool ended = rt->limits.now.doomed; // with the one that broke a limit
+        closed = handle->active && (ended || !stand_again(handle));
         lua_pop(rt->turner, 2);
     }
     if (closed) remove_reader(rt->turner, rt, handle);

@@ -95,19 +95,27 @@ neapL_call *neapL_call_at(lua_State *L, int index) {
 
 // ---- there: how it ends
 
-// The error is on top, and popped. The handler has put its traceback beside the
-// task.
-static void keep_error(lua_State *L, neapL_call *call) {
-    neapL_task *task = call->task;
-    const char *traceback = NULL;
-    int error = lua_gettop(L);
-    if (task && !task->future.closing && task->future.boxed) {
-        neapL_task_push(L, task);
-        neapL_getextra(L, -1, "traceback");
-        traceback = lua_tostring(L, -1);
+// Pushes the traceback that the handler has put beside the task; or nil.
+static void push_traceback(lua_State *L, neapL_task *task) {
+    bool kept = task && !task->future.closing && task->future.boxed;
+    if (!kept) {
+        lua_pushnil(L);
+        return;
     }
+    neapL_task_push(L, task);
+    neapL_getextra(L, -1, "traceback");
+    lua_remove(L, -2);
+}
+
+// The error is on top, and popped.
+static void keep_error(lua_State *L, neapL_call *call) {
+    int error = lua_gettop(L);
+    bool doomed = call->task && call->task->future.doomed;
     lua_pushvalue(L, error);
-    neapL_outcome_fail(L, traceback, &call->outcome);
+    if (doomed) neapL_push_verdict(L, call->rt);
+    else push_traceback(L, call->task);
+    lua_insert(L, -2); // the traceback goes below
+    neapL_outcome_fail(L, lua_tostring(L, -2), &call->outcome);
     lua_settop(L, error - 1);
 }
 

@@ -31,7 +31,7 @@ const char *neapL_errorstring(lua_State *L, int arg) {
     lua_pop(L, 1);
     lua_pushcfunction(L, tostring_of);
     lua_pushvalue(L, arg);
-    bool said = lua_pcall(L, 1, 1, 0) == LUA_OK;
+    bool said = neapL_limited_pcall(L, 1, 0) == LUA_OK;
     if (said && lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
     lua_pop(L, 1);
     return lua_pushfstring(L, "(error object is a %s value%s)",

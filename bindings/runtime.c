@@ -63,6 +63,13 @@ static void configure(neap_runtime *rt, const neap_config *config) {
     if (rt->config.grace_ns <= 0) rt->config.grace_ns = GRACE_NS;
 }
 
+// The resume hook that does what the configuration asks for.
+static neap_resume slice_of(const neap_runtime *rt) {
+    if (rt->limits.any) return neapL_limited_slice;
+    bool debug = rt->config.flags & NEAP_DEBUG_MODE;
+    return debug ? neapL_debug_slice : neapL_slice;
+}
+
 // What needs no Lua. The allocator has been set.
 static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->groups);
@@ -71,9 +78,7 @@ static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->forevers);
     neap_list_init(&rt->borrowing);
     rt->interruption.thread = pthread_self();
-    bool debug = rt->config.flags & NEAP_DEBUG_MODE;
-    int rc = neap_loop_init(&rt->loop, &rt->alloc,
-                            debug ? neapL_debug_slice : neapL_slice);
+    int rc = neap_loop_init(&rt->loop, &rt->alloc, slice_of(rt));
     if (rc < 0) return rc;
     rt->loop.end = end;
     rt->loop.is_virtual = rt->config.flags & NEAP_VIRTUAL_CLOCK;
@@ -152,12 +157,14 @@ static int init_state(lua_State *L) {
         neapL_open_require(L, rt);
     }
     replace_print(L, rt);
+    neapL_open_limits(L, rt);
     return 0;
 }
 
 static int init(neap_runtime *rt, lua_State *L) {
     rt->L = rt->turner = L;
     rt->error = "";
+    neapL_limits_init(rt);
     if (!lua_checkstack(L, LUA_MINSTACK)) return -ENOMEM;
     int rc = init_loop(rt);
     if (rc < 0) return rc;
@@ -205,6 +212,7 @@ neap_runtime *neap_open(const neap_config *config) {
     rt->host_allocates = rt->config.allocator != NULL;
     if (rt->host_allocates)
         rt->alloc = (neap_alloc){rt->config.allocator, rt->config.allocator_ud};
+    neapL_limit_memory(rt);
     lua_State *L = lua_newstate(rt->alloc.fn, rt->alloc.ud);
     if (!L || init(rt, L) < 0) return give_up(rt, L);
     return rt;
@@ -253,6 +261,7 @@ neap_runtime *neap_attach(lua_State *L, const neap_config *config) {
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) return lua_pop(L, 1), NULL;
     configure(rt, config);
     rt->config.allocator = NULL; // the state has one
+    rt->config.memory_limit = 0; // and the host counts what it gives
     rt->alloc.fn = lua_getallocf(L, &rt->alloc.ud);
     rt->host_allocates = true;
     if (init(rt, main_thread(L)) == 0) return rt;

@@ -291,6 +291,7 @@ static bool is_own_cancel(lua_State *L, const neapL_task *task, int index) {
 // Ends the task with the error on top of L, which is popped.
 static void fail(lua_State *L, neapL_task *task, int index) {
     index = lua_absindex(L, index);
+    if (task->future.doomed) neapL_convict(L, task, index);
     neapL_group *group = neapL_group_of(task);
     bool cancelled = is_own_cancel(L, task, index);
     // Of an orphan the scopes that were around it may be gone.
@@ -325,13 +326,22 @@ static void settle(lua_State *L, neapL_task *task) {
     }
 }
 
+// How its function ended, where there is more to that than the status.
+static int judge(lua_State *L, neapL_task *task, int status) {
+    if (task->future.doomed) return neapL_convict(L, task, SELF);
+    bool finished = status == LUA_OK || status == LUA_YIELD;
+    if (finished) neapL_forget_traceback(L, SELF);
+    return status;
+}
+
 static int end_body(lua_State *L, int status) {
     neapL_task *task = lua_touserdata(L, SELF);
     luaL_checkstack(L, LUA_MINSTACK, "too many results");
-    if (status == LUA_OK || status == LUA_YIELD) {
-        if (task->future.boxed) neapL_forget_traceback(L, SELF);
+    if (task->future.boxed || task->future.doomed)
+        status = judge(L, task, status);
+    if (status == LUA_OK || status == LUA_YIELD)
         neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);
-    } else fail(L, task, SELF);
+    else fail(L, task, SELF);
     lua_settop(L, SELF); // the Task stays anchored until leave is through
     return 1;
 }
@@ -346,6 +356,7 @@ static int body_ended(lua_State *L, int status, lua_KContext ctx) {
     neapL_task *task = lua_touserdata(L, SELF);
     (void)ctx;
     if (!task->scope.kids) return end_body(L, status);
+    if (task->future.doomed) status = neapL_convict(L, task, SELF);
     settle(L, task);
     neapL_call_awaiter(L, status, settled_k);
     return end_body(L, status);
@@ -416,9 +427,11 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
     if (task->core.inner->kind == NEAPL_SCOPE_COVER) // of the wait cut off
         neapL_uncover(task->core.inner);
+    neapL_stretch stretch = neapL_limits_begin(runtime_of(task));
     while ((co = neapL_innermost(task->co)) != task->co)
         neapL_unwind(L, co, who);
     neapL_unwind(L, co, who);
+    neapL_limits_end(runtime_of(task), &stretch);
     if (current && current != task && current->core.inner != outer)
         neapL_blocks_drop(L, current->core.inner, outer);
 }
@@ -436,20 +449,4 @@ void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
     leave(rt, task);
     neapL_thread_give(rt, co, row, false);
     lua_pop(L, 1);
-}
-
-// ---- all of them
-
-neapL_task *neapL_task_of(neap_scope *scope) {
-    if (scope->kind != NEAPL_SCOPE_TASK) return NULL;
-    return NEAP_OWNER(scope, neapL_task, scope);
-}
-
-neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task) {
-    if (!rt->root) return NULL; // the runtime is closed
-    neap_scope *root = &rt->root->scope;
-    neap_scope *scope = task ? &task->scope : root;
-    while ((scope = neap_scope_next(root, scope, false)))
-        if (neapL_task_of(scope)) return neapL_task_of(scope);
-    return NULL;
 }

@@ -49,6 +49,7 @@ struct neapL_future {
     bool unawaited : 1;     // it stands in the runtime's list of failed tasks
     bool reported : 1;      // its error was, and counted as unseen
     bool boxed : 1;         // the user value is a table: see neapL_setextra
+    bool doomed : 1;        // it broke a limit, and has not ended
     bool cancelling : 1;    // the value is the Cancelled of its own cancel
     bool exposed : 1;       // its coroutine got out: not to be used again
     bool daemon : 1;        // does not keep its group alive
@@ -280,12 +281,6 @@ void neapL_task_kill(lua_State *L, neapL_task *task, const char *who);
 // the outermost cancelled scope up to a shield. [-0, +1, m]
 void neapL_push_cancelled(lua_State *L, neapL_task *task);
 
-// The task whose own scope this is, or NULL.
-neapL_task *neapL_task_of(neap_scope *scope);
-
-// Walks all tasks that have not ended, in tree order; NULL starts and ends.
-neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task);
-
 // "app.lua:12" of where a task was spawned; or NULL, and nil. [-0, +1, m]
 const char *neapL_spawned_at(lua_State *L, const neapL_task *task);
 
@@ -299,7 +294,13 @@ const char *neapL_describe(lua_State *L, int index);
 void neapL_task_getcontext(lua_State *L, const neapL_task *task);
 void neapL_task_setcontext(lua_State *L, const neapL_task *task);
 
-// ---- what tasks wait for (tree.c)
+// ---- the tree, and what tasks wait for (tree.c)
+
+// The task whose own scope this is, or NULL.
+neapL_task *neapL_task_of(neap_scope *scope);
+
+// Walks all tasks that have not ended, in tree order; NULL starts and ends.
+neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task);
 
 // Pushes what a task waits for: its wait is a C function, and the object is
 // that function's first argument; of those that it awaits, the first that is

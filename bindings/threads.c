@@ -14,8 +14,9 @@
 #include "bindings/task.h"
 
 enum {
-    IDLE_MIN = 16,  // room for idle coroutines at first
-    IDLE_MAX = 1024 // coroutines kept: 1.1 KB each
+    IDLE_MIN = 16,     // room for idle coroutines at first
+    IDLE_MAX = 1024,   // coroutines kept: 1.1 KB each,
+    IDLE_SHARE = 16384 // and one of so many bytes, where those are limited
 };
 
 struct neapL_thread { // an idle one
@@ -85,7 +86,8 @@ static bool has_room(neap_runtime *rt) {
     neapL_threads *threads = &rt->threads;
     if (threads->idle_count < threads->size) return true;
     uint32_t size = threads->size ? threads->size * 2 : IDLE_MIN;
-    if (size > IDLE_MAX) return false;
+    size_t limit = rt->config.memory_limit;
+    if (size > IDLE_MAX || (limit && size > limit / IDLE_SHARE)) return false;
     struct neapL_thread *idle = neap_alloc_array(
         &rt->alloc, threads->idle, threads->size, size, sizeof *idle);
     if (!idle) return false;
@@ -104,7 +106,7 @@ void neapL_thread_give(neap_runtime *rt, lua_State *co, uint32_t row,
     neapL_threads *threads = &rt->threads;
     lua_settop(co, 0);
     if (rt->interruption.hooked == co) neapL_unhook(rt); // it may be collected
-    if (!reuse || lua_gethook(co) || !has_room(rt)) {
+    if (!reuse || lua_gethook(co) != rt->limits.hook || !has_room(rt)) {
         drop(rt, row); // debug.sethook keys a table by the coroutine, too
         return;
     }

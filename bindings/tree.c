@@ -28,6 +28,22 @@ enum {
     TENTH_NS = 100000000
 };
 
+// ---- walking
+
+neapL_task *neapL_task_of(neap_scope *scope) {
+    if (scope->kind != NEAPL_SCOPE_TASK) return NULL;
+    return NEAP_OWNER(scope, neapL_task, scope);
+}
+
+neapL_task *neapL_task_next(neap_runtime *rt, neapL_task *task) {
+    if (!rt->root) return NULL; // the runtime is closed
+    neap_scope *root = &rt->root->scope;
+    neap_scope *scope = task ? &task->scope : root;
+    while ((scope = neap_scope_next(root, scope, false)))
+        if (neapL_task_of(scope)) return neapL_task_of(scope);
+    return NULL;
+}
+
 // ---- what a task waits for
 
 bool neapL_push_object(lua_State *L, const neapL_task *task) {
