@@ -153,6 +153,16 @@ static void *post_until_refused(void *arg) {
     return NULL;
 }
 
+// What came before is called, also where neap_close has nothing else to do.
+static void call_what_was_taken(void) {
+    neap_runtime *idle = neap_open(NULL);
+    int before = atomic_load(&called);
+    CHECK(idle && neap_post(idle, count, NULL) == 0);
+    CHECK(neap_post(idle, count, NULL) == 0);
+    neap_close(idle);
+    CHECK(atomic_load(&called) == before + 2);
+}
+
 static pthread_t poster;
 
 static int join_poster(lua_State *L) {
@@ -184,5 +194,6 @@ int main(void) {
     share_time();
     run_while_held();
     refuse();
+    call_what_was_taken();
     return 0;
 }
