@@ -70,6 +70,7 @@ static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->failed);
     neap_list_init(&rt->forevers);
     neap_list_init(&rt->borrowing);
+    neap_list_init(&rt->futures);
     rt->interruption.thread = pthread_self();
     bool debug = rt->config.flags & NEAP_DEBUG_MODE;
     int rc = neap_loop_init(&rt->loop, &rt->alloc,
