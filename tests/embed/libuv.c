@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A host whose loop is libuv's, with neap nested in it: libuv polls neap's
-// descriptor, and the host takes a turn when there is something to do. A neap on
-// the poll backend has no descriptor: there a timer says when.
+// descriptor, and the host takes a turn when there is something to do. A neap
+// on the poll backend has no descriptor: there a timer says when.
 //
 // Links: libuv
 

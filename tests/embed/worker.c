@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A Future that a worker thread completes: sum(n) gives it at once, and computes
-// in a thread of its own while tasks of Lua's wait for it, or do other things.
+// A Future that a worker thread completes: sum(n) gives it at once, and
+// computes in a thread of its own while tasks of Lua's wait for it, or do other
+// things.
 
 #include <errno.h>
 #include <lauxlib.h>
