@@ -204,12 +204,24 @@ static void give_back(neap_future *future) {
 void neap_future_release(neap_future *future) {
     if (!future) return;
     bool here = pthread_equal(future->thread, pthread_self());
-    if (!here && neap_inbox_ring(future->inbox, &future->bell) == 0) return;
+    if (!here && neap_inbox_ring(future->inbox, &future->bell) >= 0) return;
     if (here && future->rt) give_back(future);
     free_handle(future);
 }
 
 // ---- the end of the runtime
+
+// Who waits for it cannot be told where there is no memory; but the host can,
+// and the loop is held no more. That it still is the last says that no
+// on_cancel has given it back.
+static void cancel_last(neap_runtime *rt) {
+    neap_future *future = NEAP_OWNER(rt->futures.prev, neap_future, link);
+    if (future->state != PENDING) return;
+    if (neapL_protect(rt, cancel, future)) return;
+    if (rt->futures.prev != &future->link || future->state != PENDING) return;
+    settle(future);
+    tell(future);
+}
 
 // Each on_cancel may give any of them back.
 void neapL_cfutures_cancel(neap_runtime *rt) {
@@ -218,10 +230,9 @@ void neapL_cfutures_cancel(neap_runtime *rt) {
     neap_list_splice(&left, &rt->futures);
     while (!neap_list_empty(&left)) {
         neap_link *link = left.next;
-        neap_future *future = NEAP_OWNER(link, neap_future, link);
         neap_list_unlink(link);
         neap_list_append(&rt->futures, link);
-        if (future->state == PENDING) neapL_protect(rt, cancel, future);
+        cancel_last(rt);
     }
 }
 

@@ -197,6 +197,20 @@ static int finish(lua_State *co) {
     return 0;
 }
 
+// A thread gives it back, which does without a post and its memory.
+static void *give_up(void *arg) {
+    neap_future_release(arg);
+    return NULL;
+}
+
+static void drop_elsewhere(void) {
+    neap_future *future = make();
+    start_waiting();
+    CHECK(pthread_create(&thread, NULL, give_up, future) == 0);
+    do_lua("assert(early:await()[2] == 'dropped by the host')");
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
 // No deadlock while it is pending, although nobody holds the runtime.
 static void wait_for_a_thread(void) {
     lua_register(L, "start", start);
@@ -238,6 +252,7 @@ int main(void) {
     be_ended_by_lua();
     drop();
     be_forgotten();
+    drop_elsewhere();
     wait_for_a_thread();
     finish_in_a_task();
     run_out();
