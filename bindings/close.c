@@ -188,6 +188,7 @@ void neapL_wind_up(neap_runtime *rt) {
     neapL_cfutures_cancel(rt); // no post will complete them
     neapL_run_out(rt->root);
     neap_inbox_drain(rt->loop.inbox); // what threads said in the end
+    neapL_run_out(rt->root);          // posts may have spawned
     rt->closing = true;
     tell_all(rt);
     neapL_protect(rt, drop_callbacks, rt);
