@@ -28,7 +28,7 @@ enum {
     QUICK_MAX = 256
 };
 
-static char sentinel; // its address is what waits yield
+static const char sentinel = 's'; // its address is what waits yield
 
 const char *const neapL_doings[NEAPL_DOING_COUNT] = {
     [NEAPL_START] = "starting",
@@ -198,7 +198,7 @@ neapL_task *neapL_waiting(lua_State *L, neapL_doing doing) {
 }
 
 int neapL_suspend(lua_State *L, lua_KContext ctx, lua_KFunction k) {
-    lua_pushlightuserdata(L, &sentinel);
+    lua_pushlightuserdata(L, (void *)&sentinel);
     return lua_yieldk(L, 1, ctx, k);
 }
 

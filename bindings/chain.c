@@ -128,7 +128,7 @@ static bool holds(const chain *kept, const neapL_task *task) {
 const char *neapL_chain_restore(lua_State *L, lua_State *co) {
     neap_runtime *rt = neapL_rt(L);
     neapL_task *task = rt->task;
-    if (rt->chain_count == 0) return NULL;
+    if (rt->chain_count == 0 || !rt->root) return NULL; // none, or closed
     chain *kept = find(L, rt, co);
     if (!kept || !is_kept(kept)) return NULL;
     if (!task) return "it has scopes open, and no task runs here";

@@ -185,12 +185,15 @@ void neapL_wind_up(neap_runtime *rt) {
     neapL_overdue_stop(rt);
     neapL_debug_leaks(rt);
     if (!neapL_protect(rt, cancel_all, rt)) neap_scope_cancel(&rt->root->scope);
+    neapL_cfutures_cancel(rt); // no post will complete them
     neapL_run_out(rt->root);
     neap_inbox_drain(rt->loop.inbox); // what threads said in the end
+    neapL_run_out(rt->root);          // posts may have spawned
     rt->closing = true;
     tell_all(rt);
     neapL_protect(rt, drop_callbacks, rt);
     neapL_protect(rt, drop_threads, rt);
+    neapL_cfutures_term(rt);
 }
 
 // Sockets that nobody closed; their userdata find them closed.

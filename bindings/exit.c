@@ -12,7 +12,7 @@
 #include <lualib.h>
 #include <stdlib.h>
 
-#include "bindings/task.h"
+#include "bindings/runtime.h"
 
 static const char who[] = "os.exit";
 
@@ -29,6 +29,8 @@ void neapL_close_inside(lua_State *L, neap_runtime *rt) {
     rt->closing = true;
     rt->waitable = NULL;
     rt->turner = rt->L;
+    neap_inbox_close(rt->loop.inbox); // other threads run on
+    neapL_cfutures_term(rt);
     unwind(L, rt);
     for (; link; link = link->up) unwind(link->L, rt);
     if (task) neapL_task_unwind(rt->L, task, who);

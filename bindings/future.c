@@ -76,6 +76,7 @@ static void wake_line(lua_State *L, int index, neapL_future *future) {
         if (first->kind == NEAPL_TASK) neap_task_wake(first, NEAP_WAKE_READY);
         else if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
         else if (first->kind == NEAPL_HOST) neapL_host_wake(first);
+        else if (first->kind == NEAPL_CFUTURE) neapL_cfuture_notify(L, first);
         else neapL_callback_wake(L, index, first);
     }
 }
@@ -291,9 +292,14 @@ static int future_cancel(lua_State *L) {
 
 // ---- what only a Future has
 
-static int future_new(lua_State *L) {
+neapL_future *neapL_future_push(lua_State *L) {
     neapL_future *future = neapL_new(L, &neapL_future_type, 1);
     neap_list_init(&future->line);
+    return future;
+}
+
+static int future_new(lua_State *L) {
+    neapL_future_push(L);
     return 1;
 }
 

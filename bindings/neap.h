@@ -163,6 +163,18 @@ typedef void (*neap_post_fn)(void *arg);
 // when neap_close returns. `fn` must not raise a Lua error.
 NEAP_API int neap_post(neap_runtime *rt, neap_post_fn fn, void *arg);
 
+// How a thread that may outlive the runtime posts. It is made on the runtime's
+// thread (NULL: no memory, or the runtime is closing), and counted: what was
+// made or retained is released once, NULL is allowed. The rest is for any
+// thread that has a hold of it. Once neap_close began posts are refused
+// (-ECANCELED), for ever, also when the runtime is gone.
+typedef struct neap_inbox neap_poster;
+
+NEAP_API neap_poster *neap_poster_new(neap_runtime *rt);
+NEAP_API void neap_poster_retain(neap_poster *poster);
+NEAP_API int neap_poster_post(neap_poster *poster, neap_post_fn fn, void *arg);
+NEAP_API void neap_poster_release(neap_poster *poster);
+
 // +1: work may still come from outside (a post), so that waiting tasks are no
 // deadlock and neap_run goes on; -1: no more.
 NEAP_API void neap_hold(neap_runtime *rt, int delta);
@@ -181,6 +193,37 @@ NEAP_API void neap_interrupt_with(neap_runtime *rt, const char *reason);
 // the words.) 0, or -EALREADY: one that was asked for has not been given yet.
 // Not after neap_close.
 NEAP_API int neap_dump(neap_runtime *rt);
+
+// ---- Futures that C completes
+
+// A handle of the host's on a Future of Lua's. All but its release is for the
+// runtime's thread: others post.
+typedef struct neap_future neap_future;
+
+// Makes a pending Future and pushes it onto neap_state's stack: a neap.Future
+// like any other. While it is pending a task that waits is no deadlock, and it
+// stays alive. NULL, and nothing is pushed: no memory, or the runtime is
+// closing. [-0, +1, -]
+NEAP_API neap_future *neap_future_new(neap_runtime *rt);
+
+// Ends it: with the `count` values on top of neap_state's stack; or it fails
+// with the error value on top. They are popped. Who waits goes on in the next
+// turn. 0, -EALREADY (one of these has ended it before), -ECANCELED (Lua or
+// neap_close has), or -ENOMEM (it has failed with that, or does when you give
+// it back). When neap_close has returned there is no stack: nothing is popped.
+// [-count, +0, -] [-1, +0, -]
+NEAP_API int neap_future_resolve(neap_future *future, int count);
+NEAP_API int neap_future_reject(neap_future *future);
+
+// `fn(arg)` is called when Lua or neap_close ends it, at once, and never after
+// neap_future_release: what works for the result can be told to stop. It may do
+// what a post may; a later call of this replaces it.
+NEAP_API void neap_future_on_cancel(neap_future *future, neap_post_fn fn,
+                                    void *arg);
+
+// Gives the handle back: once for each, ended or not, from any thread. A Future
+// that is pending fails with "dropped by the host". NULL is allowed.
+NEAP_API void neap_future_release(neap_future *future);
 
 // ---- words
 

@@ -77,6 +77,7 @@ static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->failed);
     neap_list_init(&rt->forevers);
     neap_list_init(&rt->borrowing);
+    neap_list_init(&rt->futures);
     rt->interruption.thread = pthread_self();
     int rc = neap_loop_init(&rt->loop, &rt->alloc, slice_of(rt));
     if (rc < 0) return rc;

@@ -8,7 +8,8 @@
 enum {                             // more kinds
     NEAPL_HOST = NEAPL_READER + 1, // tells a host of a task's end
     NEAPL_OVERDUE,                 // names who does not end
-    NEAPL_ATTEMPT                  // a descriptor on its way: connect.c
+    NEAPL_ATTEMPT,                 // a descriptor on its way: connect.c
+    NEAPL_CFUTURE                  // tells C of a Future's end; never ready
 };
 
 // The resume hook's part for NEAPL_HOST; and for future.c: its Task ended.
@@ -21,6 +22,18 @@ int neapL_run_main(neap_runtime *rt, int nargs);
 
 // Tells the hosts that are ready to be told, without the loop.
 void neapL_host_tell(neap_runtime *rt);
+
+// For future.c: the Future in whose line it stood has ended. (cfuture.c)
+void neapL_cfuture_notify(lua_State *L, neap_task *core);
+
+// Cancels those that are pending; makes the host's handles lead nowhere.
+void neapL_cfutures_cancel(neap_runtime *rt);
+void neapL_cfutures_term(neap_runtime *rt);
+
+// neap_close began, or is over.
+static inline bool neapL_refuses_posts(const neap_runtime *rt) {
+    return !rt->root || rt->loop.inbox->closed; // which this thread changes
+}
 
 // The resume hook's part for NEAPL_ATTEMPT.
 void neapL_attempt_slice(neap_task *attempt);

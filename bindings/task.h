@@ -347,6 +347,9 @@ static inline bool neapL_is_pending(const neapL_future *future) {
     return future->state == NEAPL_PENDING;
 }
 
+// A new, pending Future. [-0, +1, m]
+neapL_future *neapL_future_push(lua_State *L);
+
 // Ends a future that is pending with the `count` values on top of L, or with
 // the error on top; `index` is the userdata's. Wakes who waits. [-count, +0, m]
 void neapL_future_finish(lua_State *L, int index, int count);

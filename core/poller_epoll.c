@@ -148,7 +148,7 @@ int neap_poller_wait(neap_poller *poller, int64_t timeout_ns) {
     return 0;
 }
 
-// A full counter (EAGAIN) has an edge on its way already.
+// Nobody reads the counter: to fill it (EAGAIN) would take 2^64 wakes.
 void neap_poller_wake(neap_poller *poller) {
     int saved = errno;
     uint64_t one = 1;

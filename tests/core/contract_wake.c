@@ -96,6 +96,26 @@ static void a_post_reaches_a_loop_that_sleeps(void **state) {
     pthread_join(thread, NULL);
 }
 
+static void count(void *arg) { ++*(int *)arg; }
+
+// What carries the wakes is full: the post itself cannot be told to the kernel.
+static void a_post_is_heard_among_many_wakes(void **state) {
+    stage *on = *state; // P3
+    int heard = 0;
+    neap_loop_hold(&on->loop, 1);
+    for (int round = 1; round <= 2; round++) {
+        for (int i = 0; i < WAKES; i++) neap_poller_wake(on->loop.poller);
+        assert_int_equal(neap_inbox_post(on->loop.inbox, count, &heard), 0);
+        assert_int_equal(neap_loop_turn(&on->loop, -1), 0);
+        assert_int_equal(heard, round);
+    }
+    neap_inbox_post(on->loop.inbox, count, &heard);
+    assert_int_equal(poll_for(on, -1), 0); // it wakes as before
+    neap_inbox_drain(on->loop.inbox);
+    assert_int_equal(heard, 3);
+    neap_loop_hold(&on->loop, -1);
+}
+
 // ---- signals
 
 static neap_poller *woken_by_signal;
@@ -204,6 +224,7 @@ int main(void) {
         ON_STAGE(many_wakes_are_as_good_as_one),
         ON_STAGE(a_wake_of_another_thread_ends_the_wait),
         ON_STAGE(a_post_reaches_a_loop_that_sleeps),
+        ON_STAGE(a_post_is_heard_among_many_wakes),
         ON_STAGE(a_wake_of_a_signal_handler_ends_the_next_wait),
         ON_STAGE(a_signal_during_a_wait_is_no_error),
         ON_STAGE(a_storm_of_signals_changes_nothing),

@@ -129,6 +129,7 @@ static void use_what_is_closed(void) {
               "refused(neap.run, print)\n"
               "refused(neap.sleep, 1)\n"
               "refused(neap.call_soon, print)\n"
+              "refused(loop.call_soon_threadsafe, loop, print)\n"
               "refused(neap.socketpair)\n"
               "refused(loop.run_forever, loop)\n"
               "refused(neap.gather, print)\n"

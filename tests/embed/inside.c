@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // What a host may do where the runtime has called it: in a C function of Lua's
-// (of a task, a coroutine, a callback, a finalizer), in done, in a post, and in
-// its report and output functions. To spawn, post, hold, and to ask; not to
-// turn, run or close (see close.c).
+// (of a task, a coroutine, a callback, a finalizer), in done, in a post, where
+// a Future of its is cancelled, and in its report and output functions. To
+// spawn, post, hold, and to ask; not to turn, run or close (see close.c).
 
 #define _POSIX_C_SOURCE 200809L
 #include <lauxlib.h>
@@ -54,6 +54,8 @@ static void visit_done(neap_runtime *same, int status, int count, void *ud) {
 
 static void visit_post(void *arg) { (void)arg, visit(); }
 
+static void visit_cancel(void *arg) { (void)arg, visit(); }
+
 static void visit_report(void *ud, const neap_report *report) {
     (void)ud, (void)report, visit();
 }
@@ -78,6 +80,7 @@ static const char script[] =
     "pcall(neap.spawn(visit).await)\n"
     "setmetatable({}, {__gc = visit}) collectgarbage()\n"
     "print 'visit'\n"
+    "future:cancel()\n"
     "neap.spawn(error, 'to be reported')\n";
 
 int main(void) {
@@ -91,10 +94,15 @@ int main(void) {
     CHECK(luaL_dostring(L, "function work(x)\n"
                            "  require 'neap'.sleep(0.001) return x end") == 0);
     CHECK(neap_post(rt, visit_post, NULL) == 0);
+    neap_future *future = neap_future_new(rt);
+    CHECK(future);
+    lua_setglobal(L, "future");
+    neap_future_on_cancel(future, visit_cancel, NULL);
     CHECK(luaL_loadstring(L, script) == LUA_OK);
     CHECK(neap_spawn(rt, 0, visit_done, NULL) == 0);
     CHECK(neap_run(rt) == 0);
-    CHECK(visits >= 15 && spawned == visits);
+    neap_future_release(future);
+    CHECK(visits >= 16 && spawned == visits);
     CHECK(told == spawned && posted == spawned);
     CHECK(lua_gettop(L) == 0);
     neap_close(rt);

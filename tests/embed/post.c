@@ -153,6 +153,37 @@ static void *post_until_refused(void *arg) {
     return NULL;
 }
 
+// What came before is called, also where neap_close has nothing else to do.
+static void call_what_was_taken(void) {
+    neap_runtime *idle = neap_open(NULL);
+    int before = atomic_load(&called);
+    CHECK(idle && neap_post(idle, count, NULL) == 0);
+    CHECK(neap_post(idle, count, NULL) == 0);
+    neap_close(idle);
+    CHECK(atomic_load(&called) == before + 2);
+}
+
+// Also one that spawns: its task ends cancelled.
+static void note_end(neap_runtime *of, int status, int values, void *ud) {
+    CHECK(status == -1 && values == 1 && strstr(neap_error(of), "closing"));
+    ++*(int *)ud;
+}
+
+static int ended;
+
+static void spawn_late(void *arg) {
+    lua_State *L = neap_state(arg);
+    CHECK(luaL_loadstring(L, "require 'neap'.sleep(1000)") == LUA_OK);
+    CHECK(neap_spawn(arg, 0, note_end, &ended) == 0);
+}
+
+static void end_what_was_spawned(void) {
+    neap_runtime *idle = neap_open(NULL);
+    CHECK(idle && neap_post(idle, spawn_late, idle) == 0);
+    neap_close(idle);
+    CHECK(ended == 1);
+}
+
 static pthread_t poster;
 
 static int join_poster(lua_State *L) {
@@ -184,5 +215,7 @@ int main(void) {
     share_time();
     run_while_held();
     refuse();
+    call_what_was_taken();
+    end_what_was_spawned();
     return 0;
 }

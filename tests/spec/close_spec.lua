@@ -273,31 +273,99 @@ describe("a finalizer that runs after neap's own", function() -- Y12
 end)
 
 describe("objects in any order", function() -- Y12
+    -- One of every type that Lua can hold, some of them in use.
+    local kinds = {
+        socket = "neap.socketpair()", queue = "neap.Queue()",
+        future = "neap.Future()", task = "neap.spawn(neap.sleep, 1)",
+        handle = "neap.call_later(1, print)", loop = "neap.loop()",
+        listener = "neap.listen('127.0.0.1', 0)",
+        udp = "neap.udp('127.0.0.1', 0)", lifo = "neap.LifoQueue()",
+        priority = "neap.PriorityQueue()", event = "neap.Event()",
+        lock = "neap.Lock()", semaphore = "neap.Semaphore(1)",
+        condition = "neap.Condition()", barrier = "neap.Barrier(2)",
+        waiter = "wait(neap.Lock())",
+        holder = "hold(neap.Lock())", getter = "get(neap.Queue())",
+        reader = "read(neap.socketpair())", group = "open(neap.group)",
+        timeout = "open(neap.timeout, 9)", every = "neap.every(1)",
+        completed = "inside(neap.as_completed, {neap.Future()})",
+        context = "inside(neap.context)", failure = "inside(fail)",
+        stdin = "neap.stdin",
+    }
+    local helpers = [[
+        collectgarbage "stop"
+        function inside(fn, ...)
+            local list = {}
+            neap.spawn(function(...)
+                list[1] = table.pack(pcall(fn, ...))
+                neap.sleep(1000)
+            end, ...)
+            return list
+        end
+        function wait(lock)
+            local condition = neap.Condition(lock)
+            neap.spawn(function() lock:acquire() condition:wait() end)
+            return condition
+        end
+        function hold(lock) neap.spawn(lock.acquire, lock) return lock end
+        function get(queue) neap.spawn(queue.get, queue) return queue end
+        function read(a, b) neap.spawn(a.recv, a) return b end
+        function fail() error({}) end
+        function open(what, ...)
+            local args = {...}
+            local generator = coroutine.create(function()
+                local block <close> = what(table.unpack(args))
+                coroutine.yield(block)
+            end)
+            neap.spawn(coroutine.resume, generator)
+            return generator
+        end
+        function finalize(t)
+            io.write(#tostring(t[1]) > 0 and "." or "!")
+        end
+    ]]
+    local names = {}
+    for name in pairs(kinds) do names[#names + 1] = name end
+    table.sort(names)
+
+    local function shuffle(random)
+        for i = #names, 2, -1 do
+            local j = random(i)
+            names[i], names[j] = names[j], names[i]
+        end
+    end
+
+    -- Half of them are in use when the state ends, half have not begun.
+    local function program(first)
+        local code = {helpers}
+        for i, name in ipairs(names) do
+            code[#code + 1] = ("%s = {%s} others = {others, %s}")
+                :format(name, kinds[name], name)
+            code[#code + 1] = ("setmetatable(%s, {__gc = finalize})")
+                :format(name)
+            if i == #names // 2 and first then code[#code + 1] = first end
+        end
+        return table.concat(code, "\n")
+    end
+
     it("are finalized without a crash", function()
-        local kinds = {
-            socket = "neap.socketpair()", queue = "neap.Queue()",
-            future = "neap.Future()", task = "neap.spawn(neap.sleep, 1)",
-            handle = "neap.call_later(1, print)", loop = "neap.loop()",
-            listener = "neap.listen('127.0.0.1', 0)",
-        }
-        local names = {}
-        for name in pairs(kinds) do names[#names + 1] = name end
-        table.sort(names)
-        for turn = 1, #names do
-            local code = {"collectgarbage 'stop'"}
-            for i = 0, #names - 1 do
-                local name = names[(turn + i) % #names + 1]
-                code[#code + 1] = ("%s = {%s} others = {others, %s}")
-                    :format(name, kinds[name], name)
-                code[#code + 1] = ("setmetatable(%s, {__gc = function(t) "
-                    .. "io.write(#tostring(t[1]) > 0 and '.' or '!') end})")
-                    :format(name)
+        local state = 42
+        local function random(n)
+            state = (state * 1103515245 + 12345) & 0x7fffffff
+            return (state >> 8) % n + 1
+        end
+        for _ = 1, 12 do
+            shuffle(random)
+            local result = stock.run(program "neap.loop():stop() "
+                .. "neap.loop():run_forever()")
+            local context = table.concat(names, " ")
+            assert.same({0, ("."):rep(#names)}, {result.status, result.out},
+                context .. "\n" .. result.err)
+            local code = program "neap.yield() neap.yield()"
+            for i, last in ipairs {"os.exit(0, true)", "error 'end'"} do
+                result = tasks.run(code .. "\n" .. last)
+                assert.equal(i - 1, result.status,
+                    context .. "\n" .. result.err)
             end
-            local text = table.concat(code, "\n")
-            local result = stock.run(text)
-            assert.same({"", 0, "......."},
-                {result.err, result.status, result.out})
-            assert.equal(0, tasks.run(text .. "\nos.exit(0, true)").status)
         end
     end)
 end)
