@@ -14,7 +14,7 @@
 
 #include "bindings/borrow.h"
 #include "bindings/socket.h"
-#include "core/sys.h"
+#include "bindings/sys.h"
 
 enum {
     WHAT = 1, // the argument
@@ -24,7 +24,7 @@ enum {
 
 static bool is_file(int number) {
     struct stat about;
-    int rc = fstat(number, &about);
+    int rc = neap_sys_fstat(number, &about);
     return rc < 0 || S_ISREG(about.st_mode) || S_ISDIR(about.st_mode);
 }
 
@@ -72,6 +72,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
     bool closed = neapL_woken(L, status) == NEAP_WAKE_CLOSED;
     if (waited && !closed) rc = neap_sys_ready(number, dir == NEAP_OUT);
     if (closed || rc == -EBADF) return fail_closed(L);
+    if (rc < 0) return neapL_fail_watch(L, number, rc);
     return rc ? succeed(L, number, dir) : stand(L, number, dir);
 }
 

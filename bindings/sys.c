@@ -30,6 +30,11 @@ ssize_t neap_sys_write(int fd, const void *bytes, size_t size) {
     return n < 0 ? -errno : n;
 }
 
+int neap_sys_fstat(int fd, struct stat *about) {
+    assert(about);
+    return fstat(fd, about) < 0 ? -errno : 0;
+}
+
 int neap_sys_lstat(const char *path, struct stat *about) {
     assert(path && about);
     return lstat(path, about) < 0 ? -errno : 0;
