@@ -246,15 +246,21 @@ static int socket_write(lua_State *L) {
 
 // ---- accept
 
+// 1: accept will not block; 0, and then the latch is down, or -errno.
+static int look(neapL_socket *listener) {
+    if (!listener->blocking) return 1;
+    int rc = neap_sys_ready(listener->fd.number, false);
+    if (rc == 0) listener->fd.latch[NEAP_IN] = false;
+    return rc;
+}
+
 // One connection from the backlog, or -errno. Those that were gone before they
 // could be taken are passed over.
 static int take(neapL_socket *listener, neapL_address *peer) {
     int number = -EAGAIN;
     for (int i = 0; i < ABORTED_MAX && listener->fd.latch[NEAP_IN]; i++) {
-        if (listener->blocking && !neap_sys_ready(listener->fd.number, false)) {
-            listener->fd.latch[NEAP_IN] = false;
-            return -EAGAIN;
-        }
+        int rc = look(listener);
+        if (rc <= 0) return rc < 0 ? rc : -EAGAIN;
         neapL_clearaddress(peer);
         number = neap_fd_accept(&listener->fd, &peer->any, &peer->size);
         if (number != -ECONNABORTED && number != -EPROTO) return number;
