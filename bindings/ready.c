@@ -79,7 +79,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
 static int begin(lua_State *L, neap_dir dir) {
     int number = neapL_checkdescriptor(L, WHAT);
     lua_settop(L, WHAT);
-    if (number < 0) return neapL_fail_closed(L);
+    if (number < 0) return neapL_conclude(L, neapL_fail_closed(L));
     lua_pushinteger(L, number);
     lua_pushnil(L);
     return neapL_begin(L, dir, wait_k);

@@ -135,7 +135,8 @@ static int socket_recv(lua_State *L) {
     const neapL_socket *sock = neapL_checkstream(L, NEAP_IN);
     lua_Integer max = luaL_optinteger(L, 2, NEAPL_SCRATCH_SIZE);
     luaL_argcheck(L, max >= 0, 2, "negative count of bytes");
-    if (sock->listening) return neapL_fail(L, -ENOTCONN, "recv");
+    if (sock->listening)
+        return neapL_conclude(L, neapL_fail(L, -ENOTCONN, "recv"));
     if (neapL_is_datagram(sock)) return neapL_recv_datagram(L);
     lua_settop(L, SOCKET);
     if (max > NEAPL_SCRATCH_SIZE) max = NEAPL_SCRATCH_SIZE;
@@ -225,7 +226,8 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
 static int socket_send(lua_State *L) {
     const neapL_socket *sock = neapL_checkstream(L, NEAP_OUT);
     luaL_checkstring(L, DATA);
-    if (sock->listening) return neapL_fail(L, -ENOTCONN, "send");
+    if (sock->listening)
+        return neapL_conclude(L, neapL_fail(L, -ENOTCONN, "send"));
     if (neapL_is_datagram(sock)) return neapL_send_datagram(L);
     lua_settop(L, DATA);
     lua_pushboolean(L, 1); // RESULT
@@ -237,8 +239,10 @@ static int socket_write(lua_State *L) {
     const neapL_socket *sock = neapL_checkstream(L, NEAP_OUT);
     int count = lua_gettop(L) - SOCKET;
     for (int arg = DATA; arg < DATA + count; arg++) luaL_checkstring(L, arg);
-    if (sock->listening) return neapL_fail(L, -ENOTCONN, "write");
-    if (neapL_is_datagram(sock)) return neapL_fail(L, -EOPNOTSUPP, "write");
+    int rc = sock->listening           ? -ENOTCONN
+             : neapL_is_datagram(sock) ? -EOPNOTSUPP
+                                       : 0;
+    if (rc < 0) return neapL_conclude(L, neapL_fail(L, rc, "write"));
     lua_concat(L, count);
     lua_pushvalue(L, SOCKET); // RESULT
     return neapL_begin(L, 0, send_k);
@@ -304,8 +308,10 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
 // sock:accept() -> Socket, host, port | Socket, path | nil, message, code
 static int socket_accept(lua_State *L) {
     const neapL_socket *listener = check_socket(L);
-    if (!neapL_is_open(listener)) return neapL_fail_closed(L);
-    if (!listener->listening) return neapL_fail(L, -EINVAL, "accept");
+    if (!neapL_is_open(listener))
+        return neapL_conclude(L, neapL_fail_closed(L));
+    if (!listener->listening)
+        return neapL_conclude(L, neapL_fail(L, -EINVAL, "accept"));
     lua_settop(L, SOCKET);
     neapL_socket_new(L)->limit = listener->limit; // PEER
     return neapL_begin(L, FRESH, accept_k);
