@@ -212,6 +212,15 @@ int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k) {
     return neapL_pause(L, NEAPL_YIELD, ctx, k);
 }
 
+static int concluded_k(lua_State *L, int status, lua_KContext count) {
+    neapL_woken(L, status);
+    return (int)count;
+}
+
+int neapL_conclude(lua_State *L, int count) {
+    return neapL_begin(L, count, concluded_k);
+}
+
 bool neapL_is_spent(lua_State *L) {
     const neap_runtime *rt = neapL_rt(L);
     return rt->task && rt->quick >= QUICK_MAX && can_wait(rt, L);
@@ -229,13 +238,7 @@ bool neapL_is_cancelled(lua_State *L) {
     return task && task->core.inner->cause;
 }
 
-static int meet_k(lua_State *L, int status, lua_KContext ctx) {
-    (void)ctx;
-    neapL_woken(L, status);
-    return 0;
-}
-
-int neapL_meet_cancel(lua_State *L) { return neapL_begin(L, 0, meet_k); }
+int neapL_meet_cancel(lua_State *L) { return neapL_conclude(L, 0); }
 
 int neapL_raise_stuck(lua_State *L) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &neapL_stuck);

@@ -78,11 +78,12 @@ void neapL_borrowed_term(neap_runtime *rt) {
 // ---- waiting
 
 // A Socket is ready with bytes that a read left over, or, where its latch says
-// "may be ready", if the kernel says so.
+// "may be ready", if the kernel says so; or cannot say (it has no memory): the
+// edge would be lost, and whoever tries will be told.
 static bool is_ready(const neap_fd *fd, neap_dir dir) {
     const neapL_socket *sock = NEAP_OWNER(fd, const neapL_socket, fd);
     if (dir == NEAP_IN && neapL_unread(sock->in) > 0) return true;
-    return fd->latch[dir] && neap_sys_ready(fd->number, dir == NEAP_OUT) > 0;
+    return fd->latch[dir] && neap_sys_ready(fd->number, dir == NEAP_OUT) != 0;
 }
 
 // A borrowed entry is armed, and reports in the next turn if it is ready.

@@ -234,9 +234,9 @@ int neapL_names_ask(lua_State *L, lua_KFunction next) {
     names->next = next;
     read_literals(L, names);
     if (names->count == 0 && local)
-        return neapL_checkaddress(L, HOST, names->literal);
+        return neapL_conclude(L, neapL_checkaddress(L, HOST, names->literal));
     if (names->count == 0 && !is_name(lua_tostring(L, HOST)))
-        return fail(L, EAI_NONAME, 0);
+        return neapL_conclude(L, fail(L, EAI_NONAME, 0));
     if (!local && lua_type(L, PORT) == LUA_TSTRING)
         names->count = 0; // the service has to be asked for
     lua_toclose(L, index);

@@ -251,6 +251,10 @@ neap_runtime *neapL_find(lua_State *L);
 // The checkpoint at the head of every call that may wait; then `k`.
 int neapL_begin(lua_State *L, lua_KContext ctx, lua_KFunction k);
 
+// The whole of a call that may wait and need not: its results, `count`, are on
+// top already. A checkpoint all the same, for who tries in vain for ever.
+int neapL_conclude(lua_State *L, int count);
+
 // The running task is cancelled: a call that would begin something does not,
 // but returns neapL_meet_cancel, which goes round the deque and raises.
 bool neapL_is_cancelled(lua_State *L);

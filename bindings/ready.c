@@ -24,7 +24,7 @@ enum {
 
 static bool is_file(int number) {
     struct stat about;
-    int rc = fstat(number, &about);
+    int rc = neap_sys_fstat(number, &about);
     return rc < 0 || S_ISREG(about.st_mode) || S_ISDIR(about.st_mode);
 }
 
@@ -72,13 +72,14 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
     bool closed = neapL_woken(L, status) == NEAP_WAKE_CLOSED;
     if (waited && !closed) rc = neap_sys_ready(number, dir == NEAP_OUT);
     if (closed || rc == -EBADF) return fail_closed(L);
+    if (rc < 0) return neapL_fail_watch(L, number, rc);
     return rc ? succeed(L, number, dir) : stand(L, number, dir);
 }
 
 static int begin(lua_State *L, neap_dir dir) {
     int number = neapL_checkdescriptor(L, WHAT);
     lua_settop(L, WHAT);
-    if (number < 0) return neapL_fail_closed(L);
+    if (number < 0) return neapL_conclude(L, neapL_fail_closed(L));
     lua_pushinteger(L, number);
     lua_pushnil(L);
     return neapL_begin(L, dir, wait_k);

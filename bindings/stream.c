@@ -27,7 +27,7 @@ static neapL_socket *check_socket(lua_State *L) {
     return neapL_checkstream(L, NEAP_IN);
 }
 
-// 0; or it is no stream, in nil, message, code.
+// 0; or it is no stream, in nil, message, code: how many results.
 static int refuse(lua_State *L, const neapL_socket *sock) {
     if (sock->listening) return neapL_fail(L, -ENOTCONN, "read");
     return neapL_is_datagram(sock) ? neapL_fail(L, -EOPNOTSUPP, "read") : 0;
@@ -133,7 +133,7 @@ static int socket_read(lua_State *L) {
     neapL_format format = neapL_checkformat(L, 2, sock->limit);
     luaL_argcheck(L, lua_isnone(L, 3), 3, "one format at a time");
     int refused = refuse(L, sock);
-    if (refused) return refused;
+    if (refused) return neapL_conclude(L, refused);
     lua_settop(L, SOCKET);
     return begin(L, format);
 }
@@ -146,7 +146,7 @@ static int socket_read_until(lua_State *L) {
     luaL_argcheck(L, size > 0, MARK, "empty delimiter");
     if (!lua_isnoneornil(L, 3)) limit = (size_t)neapL_checkpositive(L, 3);
     int refused = refuse(L, sock);
-    if (refused) return refused;
+    if (refused) return neapL_conclude(L, refused);
     lua_settop(L, MARK);
     return begin(L, (neapL_format){NEAPL_UNTIL, false, limit});
 }

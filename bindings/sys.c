@@ -108,6 +108,11 @@ ssize_t neap_sys_write(int fd, const void *bytes, size_t size) {
     return n < 0 ? -errno : n;
 }
 
+int neap_sys_fstat(int fd, struct stat *about) {
+    assert(about);
+    return outcome(fstat(fd, about));
+}
+
 // ---- names
 
 int neap_sys_lstat(const char *path, struct stat *about) {

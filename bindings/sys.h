@@ -38,7 +38,8 @@ int neap_sys_blocks(int fd); // 1: a read of it may block, or 0
 ssize_t neap_sys_read(int fd, void *bytes, size_t size); // may block
 ssize_t neap_sys_write(int fd, const void *bytes, size_t size);
 
-// ---- paths
+// ---- files and paths
+int neap_sys_fstat(int fd, struct stat *about);
 int neap_sys_lstat(const char *path, struct stat *about);
 int neap_sys_unlink(const char *path);
 

@@ -128,7 +128,8 @@ static int socket_recv(lua_State *L) {
     const neapL_socket *sock = neapL_checkstream(L, NEAP_IN);
     lua_Integer max = luaL_optinteger(L, 2, NEAPL_SCRATCH_SIZE);
     luaL_argcheck(L, max >= 0, 2, "negative count of bytes");
-    if (sock->listening) return neapL_fail(L, -ENOTCONN, "recv");
+    if (sock->listening)
+        return neapL_conclude(L, neapL_fail(L, -ENOTCONN, "recv"));
     if (neapL_is_datagram(sock)) return neapL_recv_datagram(L);
     lua_settop(L, SOCKET);
     if (max > NEAPL_SCRATCH_SIZE) max = NEAPL_SCRATCH_SIZE;
@@ -218,7 +219,8 @@ static int send_k(lua_State *L, int status, lua_KContext ctx) {
 static int socket_send(lua_State *L) {
     const neapL_socket *sock = neapL_checkstream(L, NEAP_OUT);
     luaL_checkstring(L, DATA);
-    if (sock->listening) return neapL_fail(L, -ENOTCONN, "send");
+    if (sock->listening)
+        return neapL_conclude(L, neapL_fail(L, -ENOTCONN, "send"));
     if (neapL_is_datagram(sock)) return neapL_send_datagram(L);
     lua_settop(L, DATA);
     lua_pushboolean(L, 1); // RESULT
@@ -230,8 +232,10 @@ static int socket_write(lua_State *L) {
     const neapL_socket *sock = neapL_checkstream(L, NEAP_OUT);
     int count = lua_gettop(L) - SOCKET;
     for (int arg = DATA; arg < DATA + count; arg++) luaL_checkstring(L, arg);
-    if (sock->listening) return neapL_fail(L, -ENOTCONN, "write");
-    if (neapL_is_datagram(sock)) return neapL_fail(L, -EOPNOTSUPP, "write");
+    int rc = sock->listening           ? -ENOTCONN
+             : neapL_is_datagram(sock) ? -EOPNOTSUPP
+                                       : 0;
+    if (rc < 0) return neapL_conclude(L, neapL_fail(L, rc, "write"));
     lua_concat(L, count);
     lua_pushvalue(L, SOCKET); // RESULT
     return neapL_begin(L, 0, send_k);
@@ -239,15 +243,21 @@ static int socket_write(lua_State *L) {
 
 // ---- accept
 
+// 1: accept will not block; 0, and then the latch is down, or -errno.
+static int look(neapL_socket *listener) {
+    if (!listener->blocking) return 1;
+    int rc = neap_sys_ready(listener->fd.number, false);
+    if (rc == 0) listener->fd.latch[NEAP_IN] = false;
+    return rc;
+}
+
 // One connection from the backlog, or -errno. Those that were gone before they
 // could be taken are passed over.
 static int take(neapL_socket *listener, neapL_address *peer) {
     int number = -EAGAIN;
     for (int i = 0; i < ABORTED_MAX && listener->fd.latch[NEAP_IN]; i++) {
-        if (listener->blocking && !neap_sys_ready(listener->fd.number, false)) {
-            listener->fd.latch[NEAP_IN] = false;
-            return -EAGAIN;
-        }
+        int rc = look(listener);
+        if (rc <= 0) return rc < 0 ? rc : -EAGAIN;
         neapL_clearaddress(peer);
         number = neap_fd_accept(&listener->fd, &peer->any, &peer->size);
         if (number != -ECONNABORTED && number != -EPROTO) return number;
@@ -291,8 +301,10 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
 // sock:accept() -> Socket, host, port | Socket, path | nil, message, code
 static int socket_accept(lua_State *L) {
     const neapL_socket *listener = check_socket(L);
-    if (!neapL_is_open(listener)) return neapL_fail_closed(L);
-    if (!listener->listening) return neapL_fail(L, -EINVAL, "accept");
+    if (!neapL_is_open(listener))
+        return neapL_conclude(L, neapL_fail_closed(L));
+    if (!listener->listening)
+        return neapL_conclude(L, neapL_fail(L, -EINVAL, "accept"));
     lua_settop(L, SOCKET);
     neapL_socket_new(L)->limit = listener->limit; // PEER
     return neapL_begin(L, FRESH, accept_k);

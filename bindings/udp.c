@@ -108,7 +108,7 @@ int neapL_recv_datagram(lua_State *L) { return begin_recv(L, 0); }
 // nil, message, code
 static int socket_recv_from(lua_State *L) {
     if (!neapL_is_datagram(check_socket(L)))
-        return neapL_fail(L, -EOPNOTSUPP, "recv_from");
+        return neapL_conclude(L, neapL_fail(L, -EOPNOTSUPP, "recv_from"));
     return begin_recv(L, NAMED);
 }
 
@@ -214,10 +214,11 @@ static int socket_send_to(lua_State *L) {
     const neapL_socket *sock = check_socket(L);
     neapL_address to;
     luaL_checkstring(L, DATA);
-    if (!neapL_is_open(sock)) return neapL_fail_closed(L);
-    if (!neapL_is_datagram(sock)) return neapL_fail(L, -EOPNOTSUPP, "send_to");
+    if (!neapL_is_open(sock)) return neapL_conclude(L, neapL_fail_closed(L));
+    if (!neapL_is_datagram(sock))
+        return neapL_conclude(L, neapL_fail(L, -EOPNOTSUPP, "send_to"));
     int failed = check_peer(L, sock, TO, &to);
-    if (failed) return failed;
+    if (failed) return neapL_conclude(L, failed);
     lua_settop(L, TO + 1);
     return neapL_begin(L, true, send_k);
 }

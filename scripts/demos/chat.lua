@@ -124,7 +124,6 @@ local function speak(member)
 end
 
 local function handler(conn)
-    local conn <close> = conn
     local name = ask_name(conn)
     if name then
         local member <close> = join(name, conn)
@@ -137,11 +136,4 @@ end
 
 local listener = assert(neap.listen("127.0.0.1", tonumber(arg[1]) or 8082))
 print("listening on", listener:sockname())
-while true do
-    local conn = listener:accept()
-    if conn then
-        neap.spawn(handler, conn)
-    else
-        neap.sleep(0.1)    -- out of descriptors: somebody will leave
-    end
-end
+assert(neap.serve(listener, handler))

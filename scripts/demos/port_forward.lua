@@ -53,23 +53,10 @@ local function forward(client, target)
         function() pump(server, client) end)
 end
 
+-- What fails is the connection, not the proxy: a line says so.
 local function handler(number, client, target)
-    local client <close> = client
     local ok, err = pcall(forward, client, target)
     print(("%d: %s"):format(number, ok and "through" or err))
-end
-
-local function serve(listener, target)
-    local number = 0
-    while true do
-        local client = listener:accept()
-        if client then
-            number = number + 1
-            neap.spawn(handler, number, client, target)
-        else
-            neap.sleep(0.1)    -- out of descriptors: some will be through
-        end
-    end
 end
 
 local from, target = arg[1], arg[2]
@@ -79,4 +66,8 @@ end
 parse(target)    -- a wrong one is told now, not at the first connection
 local listener = assert(neap.listen(parse(from)))
 print("listening on", listener:sockname())
-serve(listener, target)
+local count = 0
+assert(neap.serve(listener, function(client)
+    count = count + 1
+    handler(count, client, target)
+end))

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 --
--- The system calls of core/sys.c and of the poller, and what each can fail
--- with: the errnos of its manual page, as far as our arguments can bring them
--- about (no bad addresses; a descriptor may be bad, since scripts close them
--- behind our back).
+-- The system calls of the sys seam (core/sys.c, bindings/sys.c) and of the
+-- poller, and what each can fail with: the errnos of its manual page, as far as
+-- our arguments can bring them about (no bad addresses; a descriptor may be
+-- bad, since scripts close them behind our back).
 --
--- A new call in core/sys.c needs a row here, a #define in seam.h and a function
--- in calls.c; sweep.lua names the one that is missing.
+-- A new call there needs a row here, a #define in seam.h, a function in
+-- calls.c, and a program that makes it; sweep.lua names what is missing.
 
 local calls = {}
 
@@ -44,11 +44,10 @@ calls.errnos = {
     read = "EAGAIN EBADF ECONNRESET EINTR EINVAL EIO EISDIR ENOMEM",
     write = "EAGAIN EBADF EDQUOT EFBIG EINTR EINVAL EIO ENOSPC EPERM EPIPE",
 
-    -- descriptors of any kind, and memory
+    -- descriptors of any kind, paths, threads, names
     fcntl = "EACCES EBADF EINVAL",
     fstat = "EBADF EIO ENOMEM EOVERFLOW",
     lstat = "EACCES EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR EOVERFLOW",
-    mmap = "EAGAIN ENFILE ENOMEM EPERM",
     pipe2 = "EINVAL EMFILE ENFILE",
     poll = "EINTR EINVAL ENOMEM",
     pthread_create = "EAGAIN EPERM",
@@ -65,15 +64,16 @@ calls.errnos = {
 }
 
 -- Datagrams add what can be told of one; the rest is as in recv and send.
-calls.errnos.recvfrom = calls.errnos.recv
 calls.errnos.recvmsg = calls.errnos.recv
-calls.errnos.sendto = calls.errnos.send .. " EADDRNOTAVAIL EAFNOSUPPORT"
-calls.errnos.sendmsg = calls.errnos.sendto
+calls.errnos.sendmsg = calls.errnos.send .. " EADDRNOTAVAIL EAFNOSUPPORT"
 
--- What core/sys.c uses besides, and cannot fail: munmap is told its own pages,
--- pthread_detach its own thread.
-calls.sure = {munmap = true, freeaddrinfo = true, pthread_detach = true,
-    pthread_sigmask = true, sigfillset = true}
+-- What the seam uses besides, and cannot fail: pthread_detach is told its own
+-- thread.
+calls.sure = {pthread_detach = true, pthread_sigmask = true, sigfillset = true}
+
+-- What one backend of the poller calls and the other does not.
+calls.backend = {epoll_ctl = true, epoll_wait = true, epoll_pwait2 = true,
+    poll_wait = true, pipe2 = true}
 
 calls.numbers = {
     EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, EBADF = 9, EAGAIN = 11,

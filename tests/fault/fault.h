@@ -23,7 +23,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,10 +68,6 @@ int fault_close(int fd);
 
 ssize_t fault_recv(int fd, void *bytes, size_t size, int flags);
 ssize_t fault_send(int fd, const void *bytes, size_t size, int flags);
-ssize_t fault_recvfrom(int fd, void *bytes, size_t size, int flags,
-                       struct sockaddr *name, socklen_t *length);
-ssize_t fault_sendto(int fd, const void *bytes, size_t size, int flags,
-                     const struct sockaddr *name, socklen_t length);
 ssize_t fault_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t fault_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t fault_read(int fd, void *bytes, size_t size);
@@ -81,8 +76,6 @@ ssize_t fault_write(int fd, const void *bytes, size_t size);
 int fault_fcntl(int fd, int command, ...);
 int fault_fstat(int fd, struct stat *about);
 int fault_lstat(const char *path, struct stat *about);
-void *fault_mmap(void *at, size_t size, int protection, int flags, int fd,
-                 off_t offset);
 int fault_getaddrinfo(const char *host, const char *service,
                       const struct addrinfo *hints, struct addrinfo **list);
 int fault_pthread_create(pthread_t *thread, const pthread_attr_t *how,

@@ -11,6 +11,7 @@
 #define epoll_ctl fault_epoll_ctl
 #define epoll_pwait2 fault_epoll_pwait2
 #define epoll_wait fault_epoll_wait
+#define fstat fault_fstat
 #define poll fault_poll_wait
 
 #endif

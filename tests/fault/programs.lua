@@ -178,7 +178,16 @@ end
 programs.adopted_listener = function(own)
     local listener = adopt(own, support.raw.listener())
     local group <close> = neap.group()
-    group:spawn(function() own(told(listener:accept())) end)
+    local accepted = neap.Event()
+    group:spawn(function()
+        for _ = 1, 2 do
+            own(told(listener:accept()))
+            accepted:set()
+        end
+    end)
+    own(told(neap.connect(told(listener:sockname()))))
+    accepted:wait()
+    neap.yield() -- an accept that blocks holds up the loop here
     own(told(neap.connect(told(listener:sockname()))))
 end
 
@@ -266,12 +275,22 @@ programs.served = function(own)
     listener:close()
 end
 
+-- More names than there are threads, and one that is given up: its thread, and
+-- what that has open, go when the resolver has answered.
 programs.resolved = function(own)
+    local threads = support.raw.threads()
     for _, name in ipairs {"localhost", "127.0.0.1", "a.invalid"} do
         either(neap.resolve(name, "80"))
     end
+    neap.map({1, 2, 3, 4, 5, 6}, function(i)
+        local list = told(neap.resolve("host" .. i, i))
+        assert(list[1].host == "127.0.0.1" and list[1].port == i)
+    end)
+    neap.move_on_after(0, neap.resolve, "a.invalid")
+    while support.raw.threads() > threads do neap.sleep(0.001) end
     local listener, _, port = support.listen(own, hosts.tcp)
     own(told(neap.connect("localhost", port)))
+    own(told(neap.connect("a.host", port)))
     listener:close()
 end
 
@@ -285,6 +304,122 @@ programs.refused = function(own)
         either(sock, message, code)
     end
 end
+
+-- Standard input and output, and what others opened ---------------------------
+
+-- A descriptor that does not block; closed with the value, or before.
+local function held(fd)
+    support.raw.unblock(fd)
+    local function close(self)
+        if self.fd then support.raw.close(self.fd) end
+        self.fd = nil
+    end
+    return setmetatable({fd = fd, close = close}, {__close = close})
+end
+
+-- A descriptor in the place of a standard stream; closing the value undoes it.
+local function put_at(number, fd)
+    local before = assert(support.raw.dup(number))
+    support.raw.dup2(fd, number)
+    support.raw.close(fd)
+    return setmetatable({}, {__close = function()
+        support.raw.dup2(before, number)
+        support.raw.close(before)
+    end})
+end
+
+local LINES <const>, LINE <const> = 60, ("x"):rep(4090) .. "\n"
+
+-- A line is taken whole, or there is no room.
+local function feed(into)
+    for _ = 1, LINES do
+        repeat
+            told(neap.wait_writable(into.fd))
+        until support.raw.write(into.fd, LINE)
+    end
+    into:close()
+end
+
+local function copy_lines()
+    for _ = 1, LINES do
+        local line = told(neap.stdin:read "L")
+        assert(line == LINE, "wrong bytes")
+        told(neap.stdout:write(line:sub(1, 3000), line:sub(3001)))
+    end
+    local rest, message, code = neap.stdin:read()
+    if message then told(rest, message, code) end
+    assert(not rest, "wrong bytes")
+end
+
+local function eat(from)
+    local left = LINES * #LINE
+    while left > 0 do
+        told(neap.wait_readable(from.fd))
+        left = left - #(support.raw.read(from.fd) or "")
+    end
+    assert(left == 0, "wrong bytes")
+end
+
+-- What goes into stdin comes out of stdout.
+local function copy_through(kind)
+    return function()
+        local from, to = support.raw[kind] "stream"
+        local into <close> = held(to)
+        local _ <close> = put_at(0, from)
+        from, to = support.raw[kind] "stream"
+        local out_of <close> = held(from)
+        local _ <close> = put_at(1, to)
+        local group <close> = neap.group()
+        group:spawn(feed, into)
+        group:spawn(eat, out_of)
+        copy_lines()
+    end
+end
+
+programs.copied_pipe = copy_through "pipe"
+programs.copied_pair = copy_through "pair"
+
+-- A file and /dev/null are ready at all times.
+programs.copied_file = function()
+    local path = "tests/fault/programs.lua"
+    local file <close> = assert(io.open(path))
+    local _ <close> = put_at(0, support.raw.open(path))
+    local _ <close> = put_at(1, support.raw.open("/dev/null", "w"))
+    local text = told(neap.stdin:read "a")
+    assert(text == file:read "a", "wrong bytes")
+    told(neap.stdout:send(text))
+    either(neap.wait_readable(0))
+    either(neap.wait_writable(1))
+end
+
+-- Callbacks for a Socket and for a number of somebody else's, each called when
+-- there is something to read.
+programs.watched = both(hosts.tcp, function(_, a, b)
+    local loop, from, to = neap.loop(), support.raw.pipe()
+    local reading <close> = held(from)
+    local writing <close> = held(to)
+    local came = neap.Semaphore(2)
+    came:acquire(2)
+    local function watch(fd)
+        local ok, message = pcall(loop.add_reader, loop, fd, function()
+            loop:remove_reader(fd)
+            came:release()
+        end)
+        if not ok then told(nil, message, "cannot watch") end
+    end
+    local _ <close> = setmetatable({}, {__close = function()
+        loop:remove_reader(b)
+        loop:remove_reader(reading.fd)
+    end})
+    told(neap.wait_writable(a))
+    watch(b)
+    watch(reading.fd)
+    told(a:send "hello")
+    support.raw.write(writing.fd, "hello")
+    came:acquire(2)
+    told(neap.wait_readable(b))
+    assert(told(b:read(5)) == "hello", "wrong bytes")
+end)
 
 -- What this neap has not is not asked for.
 if not neap.udp then programs.datagrams = nil end

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Seam: core/sys.c compiled against other system calls.
+// Seam: core/sys.c and bindings/sys.c compiled against other system calls.
 //
-// CMake includes this before the first line of that file. The headers come
+// CMake includes this before the first line of either. The headers come
 // first, so that their own declarations keep their names; from there on each
 // call goes to tests/fault/calls.c. A call that has no line here shows as an
 // undefined symbol of its own name, which tests/fault/sweep.lua refuses.
@@ -22,17 +22,14 @@
 #define getsockopt fault_getsockopt
 #define listen fault_listen
 #define lstat fault_lstat
-#define mmap fault_mmap
 #define pipe2 fault_pipe2
 #define poll fault_poll
 #define pthread_create fault_pthread_create
 #define read fault_read
 #define recv fault_recv
-#define recvfrom fault_recvfrom
 #define recvmsg fault_recvmsg
 #define send fault_send
 #define sendmsg fault_sendmsg
-#define sendto fault_sendto
 #define setsockopt fault_setsockopt
 #define shutdown fault_shutdown
 #define socket fault_socket

@@ -3,9 +3,10 @@
 -- Sweeps the faults: every system call, every errno that it can give, each of
 -- its first four occurrences, in every program that makes that call.
 --
---     neap tests/fault/sweep.lua table OBJECT     is the table complete?
+--     neap tests/fault/sweep.lua table OBJECT...  is the table complete?
 --     neap tests/fault/sweep.lua sample COUNT     of a fixed seed
 --     neap tests/fault/sweep.lua full [SHARD SHARDS]
+--     neap tests/fault/sweep.lua of PROGRAM...
 --
 -- A fault is a process of its own, and has survived if that ends with status 0
 -- in time and holds no more descriptors than it began with; program.lua says
@@ -43,7 +44,7 @@ end
 -- What a process noted at its end: the calls, and how many of each.
 local function counts()
     local noted = {}
-    for name, count in read(log):gmatch "(%w+)=(%-?%d+)" do
+    for name, count in read(log):gmatch "([%w_]+)=(%-?%d+)" do
         noted[name] = tonumber(count)
     end
     return noted
@@ -69,12 +70,14 @@ end
 
 -- The faults ----------------------------------------------------------------
 
--- The faults that can strike a program, in an order of their own.
-local function faults_of(program, list)
+-- Adds the faults that can strike a program, in an order of their own, and the
+-- calls that it makes.
+local function faults_of(program, list, made)
     local ok, noted, words = run(base .. program)
     if not ok then error(program .. " fails by itself: " .. words, 0) end
     for _, call in ipairs(sorted(calls.errnos)) do
-        for errno in calls.errnos[call]:gmatch "%w+" do
+        made[call] = made[call] or noted[call]
+        for errno in calls.errnos[call]:gmatch "[%w_]+" do
             local last = math.min(noted[call] or 0, OCCURRENCES)
             for nth = 1, last do
                 list[#list + 1] = {program = program, call = call,
@@ -85,9 +88,14 @@ local function faults_of(program, list)
 end
 
 local function all_faults()
-    local list = {}
+    local list, made = {}, {}
     for _, program in ipairs(sorted(require "tests.fault.programs")) do
-        faults_of(program, list)
+        faults_of(program, list, made)
+    end
+    for _, call in ipairs(sorted(calls.errnos)) do
+        if not made[call] and not calls.backend[call] then
+            error("no program calls " .. call, 0)
+        end
     end
     return list
 end
@@ -143,16 +151,16 @@ end
 -- What compilers and sanitizers add: none of it is a system call.
 local function is_added(symbol) return symbol:find "^_" end
 
--- Each call of the object (core/sys.c, compiled against seam.h) has a row.
-local function check_table(object)
+-- Each call of the objects (the sys seam, compiled against seam.h) has a row.
+local function check_table(objects)
     local complete = true
-    local pipe <close> = assert(io.popen("nm -u " .. shell.quote(object)))
+    local pipe <close> = assert(io.popen("nm -u " .. objects))
     for symbol in pipe:read "a":gmatch "U ([%w_]+)" do
         local call = symbol:gsub("^fault_", "")
         local known = call ~= symbol and calls.errnos[call] or
             calls.sure[symbol] or is_added(symbol)
         if not known then
-            print(call .. ": core/sys.c calls it, but it has no row in " ..
+            print(call .. ": the sys seam calls it, but it has no row in " ..
                 "tests/fault/calls.lua or no line in seam.h")
             complete = false
         end
@@ -165,7 +173,11 @@ end
 local what, one, two = table.unpack(arg)
 local ok
 if what == "table" then
-    ok = check_table(one)
+    ok = check_table(table.concat(arg, " ", 2))
+elseif what == "of" then
+    local list = {}
+    for i = 2, #arg do faults_of(arg[i], list, {}) end
+    ok = sweep(list, 1, 1)
 elseif what == "sample" then
     ok = sweep(sample(all_faults(), tonumber(one)), 1, 1)
 else

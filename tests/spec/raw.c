@@ -38,13 +38,22 @@ static int raw_dup2(lua_State *L) {
 
 static int raw_pid(lua_State *L) { return result(L, getpid()); }
 
-// raw.count() -> descriptors of this process
-static int raw_count(lua_State *L) {
-    long count = -3; // ".", "..", and the folder's own
-    DIR *folder = opendir("/proc/self/fd");
+static long count_entries(const char *path) {
+    long count = -2; // ".", ".."
+    DIR *folder = opendir(path);
     while (folder && readdir(folder)) count++;
     if (folder) closedir(folder);
-    return result(L, count);
+    return count;
+}
+
+// raw.count() -> descriptors of this process, without the folder's own
+static int raw_count(lua_State *L) {
+    return result(L, count_entries("/proc/self/fd") - 1);
+}
+
+// raw.threads() -> threads of this process
+static int raw_threads(lua_State *L) {
+    return result(L, count_entries("/proc/self/task"));
 }
 
 // raw.polls() -> whether an epoll descriptor is open: the backend remembers
@@ -70,9 +79,10 @@ static int raw_recv(lua_State *L) {
     return 1;
 }
 
-// raw.open(path) -> fd, to read
+// raw.open(path [, "w"]) -> fd, to read or to write
 static int raw_open(lua_State *L) {
-    return result(L, open(luaL_checkstring(L, 1), O_RDONLY | O_CLOEXEC));
+    int how = lua_isnoneornil(L, 2) ? O_RDONLY : O_WRONLY;
+    return result(L, open(luaL_checkstring(L, 1), how | O_CLOEXEC));
 }
 
 // raw.pair("stream" | "dgram" | "seqpacket") -> fd, fd: blocking ones
@@ -126,6 +136,12 @@ static int raw_listener(lua_State *L) {
 static int raw_blocks(lua_State *L) {
     lua_pushboolean(L, !(fcntl(check_fd(L), F_GETFL) & O_NONBLOCK));
     return 1;
+}
+
+// raw.unblock(fd): O_NONBLOCK on
+static int raw_unblock(lua_State *L) {
+    int fd = check_fd(L);
+    return result(L, fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK));
 }
 
 // raw.nodelay(fd) -> whether TCP_NODELAY is on
@@ -185,10 +201,12 @@ int luaopen_raw(lua_State *L) {
                                          {"pair", raw_pair},
                                          {"listener", raw_listener},
                                          {"blocks", raw_blocks},
+                                         {"unblock", raw_unblock},
                                          {"nodelay", raw_nodelay},
                                          {"abort", raw_abort},
                                          {"limit", raw_limit},
                                          {"count", raw_count},
+                                         {"threads", raw_threads},
                                          {"polls", raw_polls},
                                          {"fill", raw_fill},
                                          {"resident", raw_resident},

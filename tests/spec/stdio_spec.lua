@@ -11,13 +11,40 @@ local stock = require "tests.spec.stock"
 
 teardown(sockets.clean)
 
--- Before each program: `raw`, and a count of what other tasks did meanwhile.
+-- Before each program: `raw`, a count of what other tasks did meanwhile, and
+-- pipes in the place of stdin and stdout, of which the program has the other
+-- end: what is to wait waits however long the program took to begin.
 local preamble = ([[
   local raw = package.loadlib(%q, "luaopen_raw")()
   local ticks = 0
   neap.spawn({daemon = true}, function()
     while true do neap.sleep(0.001) ticks = ticks + 1 end
   end)
+  local function after_ticks()
+    repeat neap.sleep(0.001) until ticks > 10
+  end
+  local function feed_stdin()
+    local from, to = raw.pipe()
+    raw.dup2(from, 0)
+    raw.close(from)
+    return to
+  end
+  local function tap_stdout()
+    local from, to = raw.pipe()
+    raw.dup2(to, 1)
+    raw.close(to)
+    return from
+  end
+  -- What comes, up to so many bytes.
+  local function take(from, size)
+    local parts = {}
+    repeat
+      assert(neap.wait_readable(from))
+      parts[#parts + 1] = raw.read(from)
+      size = size - #parts[#parts]
+    until size <= 0
+    return table.concat(parts)
+  end
 ]]):format(sockets.library)
 
 -- The command line of a program, whose file lives as long as the second
@@ -48,13 +75,19 @@ local copy = [[
 
 describe("neap.stdin:lines() and neap.stdout:write()", function() -- I11
   it("work on a pipe, while other tasks run", function()
-    assert.equal("[one]\n[two]\ntrue\n", out("{ echo one; sleep 0.2; " ..
-      "echo two; } | %s", [[
-        for line in neap.stdin:lines() do
-          assert(neap.stdout:write("[", line, "]\n") == neap.stdout)
-        end
-        print(ticks > 10)
-      ]]))
+    assert.equal("[one]\n[two]\ntrue\n", out("%s | cat", [[
+      local to = feed_stdin()
+      neap.spawn(function()
+        raw.write(to, "one\n")
+        after_ticks()
+        raw.write(to, "two\n")
+        raw.close(to)
+      end)
+      for line in neap.stdin:lines() do
+        assert(neap.stdout:write("[", line, "]\n") == neap.stdout)
+      end
+      print(ticks > 10)
+    ]]))
   end)
 
   it("work on a file", function()
@@ -167,19 +200,25 @@ describe("neap.stdin", function()
   end)
 
   it("loses nothing to a cancel", function()
-    assert.equal("false\nabcdef\tnil\n", out("{ printf abc; sleep 0.1; " ..
-      "printf 'def\n'; } | %s", [[
-        print((neap.move_on_after(0.02, neap.stdin.read, neap.stdin)))
-        print(neap.stdin:read(), neap.stdin:read())
-      ]]))
+    assert.equal("false\nabcdef\tnil\n", out("%s", [[
+      local to = feed_stdin()
+      raw.write(to, "abc")
+      print((neap.move_on_after(0.02, neap.stdin.read, neap.stdin)))
+      raw.write(to, "def\n")
+      raw.close(to)
+      print(neap.stdin:read(), neap.stdin:read())
+    ]]))
   end)
 
   it("is read by one task at a time", function()
-    assert.equal("stdin is already being read\n", out("sleep 0.1 | %s", [[
+    assert.equal("stdin is already being read\n", out("%s", [[
+      local to = feed_stdin()
       local reader = neap.spawn(neap.stdin.read, neap.stdin)
-      neap.sleep(0.01)
+      neap.yield()
       local ok, message = pcall(neap.stdin.recv, neap.stdin)
       print(not ok and message:match "stdin is already being read")
+      raw.close(to)
+      assert(reader:await() == nil)
     ]]))
   end)
 
@@ -236,12 +275,13 @@ describe("neap.stdin", function()
   end)
 
   it("cannot be waited for where nobody can", function()
-    assert.equal("true\n", out("sleep 0.1 | %s", [[
+    assert.equal("true\n", out("%s", [[
+      local to = feed_stdin()
       neap.call_soon(function()
         local ok, words = pcall(neap.stdin.read, neap.stdin)
         print(not ok and words:find("cannot wait here", 1, true) ~= nil)
       end)
-      neap.sleep(0.01)
+      neap.yield()
     ]]))
   end)
 
@@ -253,9 +293,15 @@ end)
 
 describe("neap.stdout", function()
   it("waits for a slow reader, and the others do not", function()
-    assert.equal("1000000\n", out("%s | { sleep 0.2; wc -c; }", [[
+    assert.equal("", out("%s", [[
+      local from = tap_stdout()
+      local reader = neap.spawn(function()
+        after_ticks()
+        return take(from, 1000000)
+      end)
       neap.stdout:write(("x"):rep(1000000))
       assert(ticks > 10 and raw.blocks(1))
+      assert(reader:await() == ("x"):rep(1000000))
     ]]))
   end)
 
@@ -286,12 +332,16 @@ describe("neap.stdout", function()
   end)
 
   it("goes on after a write that was cancelled", function()
-    local text = out("%s | { sleep 0.1; cat; }", [[
+    assert.equal("", out("%s", [[
+      local from = tap_stdout()
       assert(not neap.move_on_after(0.01, neap.stdout.send, neap.stdout,
         ("x"):rep(1000000)))
-      neap.stdout:write("|", 1, "|", 2.5, "\n")
-    ]])
-    assert.equal("|1|2.5\n", text:match "|.*")
+      local writer = neap.spawn(neap.stdout.write, neap.stdout, "|", 1, "|",
+        2.5, "\n")
+      local text = ""
+      repeat text = text .. take(from, 1) until text:find "\n"
+      assert(text:find "^x+|1|2.5\n$" and writer:await() == neap.stdout)
+    ]]))
   end)
 
   it("keeps its place among print and io.write", function()
