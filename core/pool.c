@@ -20,9 +20,7 @@ enum {
     NAMES,
     BLOCKING,
     LISTS,
-    // Seconds that a thread waits for a job. A program that hands one over
-    // now and then has warm threads, one that did so once is rid of them.
-    IDLE_MAX = 10
+    IDLE_MAX = 10 // seconds that a thread waits for a job, before it ends
 };
 
 struct neap_pool {

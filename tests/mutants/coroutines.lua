@@ -25,7 +25,7 @@ return {
         "lua_pushboolean(L, main || body);",
         "lua_pushboolean(L, main);"},
     {"Y8", "bindings/threads.c", "spec.threads",
-        "if (!reuse || lua_gethook(co) || !has_room(rt)) {",
+        "if (!reuse || lua_gethook(co) != rt->limits.hook || !has_room(rt)) {",
         "if (!reuse || !has_room(rt)) {"},
     {"Y9", "bindings/callback.c", "spec.gc",
         "if (!handle->fd) neapL_unanchor(L, rt, handle);",

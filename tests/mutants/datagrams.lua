@@ -19,8 +19,8 @@ return {
         'if (n < 0) neapL_socket_close(L, SOCKET);\n'
             .. '    if (n < 0) return neapL_fail(L, (int)n, named ?'},
     {"N29", "bindings/udp.c", "spec.udp",
-        "return neap_fd_sendmsg(&sock->fd, &message);",
-        "ssize_t n = neap_fd_sendmsg(&sock->fd, &message);\n"
+        "return neap_fd_learn(&sock->fd, NEAP_OUT, n, 0);",
+        "neap_fd_learn(&sock->fd, NEAP_OUT, n, 0);\n"
             .. "    return n < 0 && n != -EAGAIN ? 0 : n;"},
     {"N30", "bindings/udp.c", "spec.udp",
         "lua_pushlstring(L, message->msg_iov->iov_base, n);",

@@ -16,11 +16,11 @@ return {
         "removed += neapL_handle_cancel(L, rt, handle);",
         "removed++;"},
     {"F4", "bindings/callback.c", "spec.callback",
-        "if (status != LUA_OK) report(L, rt);",
+        "if (status != LUA_OK || rt->limits.now.doomed) report(L, rt);",
         ""},
     {"F5", "bindings/report.c", "spec.error",
         "lua_pushcfunction(L, tostring_of);\n    lua_pushvalue(L, arg);\n"
-            .. "    bool said = lua_pcall(L, 1, 1, 0) == LUA_OK;",
+            .. "    bool said = neapL_limited_pcall(L, 1, 0) == LUA_OK;",
         "lua_pushcfunction(L, tostring_of);\n    lua_pushvalue(L, arg);\n"
             .. "    bool said = (lua_call(L, 1, 1), true);"},
     {"F6", "bindings/report.c", "spec.report",
@@ -39,7 +39,7 @@ return {
         'if (task) neapL_task_kill(L, task, "the task\'s coroutine");',
         "if (false) (void)task;"},
     {"F11", "bindings/traceback.c", "spec.report",
-        "else luaL_traceback(L, L, NULL, 1);",
+        "else luaL_traceback(L, L, push_elsewhere(L), 1);",
         "else lua_pushnil(L);"},
     {"F12", "bindings/coroutine.c", "spec.error",
         "if (is_body(L))\n        return luaL_error",
