@@ -27,4 +27,13 @@ return {
     {"I10", "repl/lines.c", "spec.repl",
         "if (byte != '\\0') append(t, byte);",
         "append(t, byte);"},
+    {"I12", "bindings/limits.c", "embed.budget.static",
+        "return budget && rt->limits.now.spent >= budget;",
+        "return budget && rt->limits.now.spent > 0;"},
+    {"I12", "bindings/limits.c", "embed.budget.static",
+        "return closed || !finalizes ? stock(L) : set_finalizing(L);",
+        "return stock(L);"},
+    {"I12", "bindings/memory.c", "embed.memory.static",
+        "bool collected = collect(rt);",
+        "bool collected = true;"},
 }
