@@ -86,29 +86,18 @@ static int may_sleep(const neap_loop *loop, int64_t limit_ns, int64_t *sleep) {
     return 0;
 }
 
-// Virtual time passes for real while somebody waits for the world outside.
-static int poll_for_real(neap_loop *loop, int64_t sleep_ns) {
-    assert(loop->is_virtual);
-    int64_t since_ns = neap_clock_ns();
-    int rc = neap_poller_wait(loop->poller, sleep_ns);
-    loop->virtual_ns += neap_clock_ns() - since_ns;
-    return rc;
-}
-
-// Nobody does: it jumps, and the look outside is only a look.
-static int jump(neap_loop *loop, int64_t sleep_ns) {
-    assert(loop->is_virtual && loop->outside == 0 && sleep_ns >= 0);
-    loop->virtual_ns += sleep_ns;
-    return neap_poller_wait(loop->poller, 0);
-}
-
+// Virtual time passes for real while somebody waits for the world outside;
+// where nobody does it jumps, and the look outside is only a look.
 static int look_outside(neap_loop *loop, int64_t sleep_ns) {
     assert(sleep_ns >= 0 || loop->outside > 0);
     if (sleep_ns == 0 && loop->fds.count == 0 && !loop->alarmed) return 0;
     if (!loop->is_virtual) return neap_poller_wait(loop->poller, sleep_ns);
-    if (loop->outside == 0) return jump(loop, sleep_ns);
-    return sleep_ns ? poll_for_real(loop, sleep_ns)
-                    : neap_poller_wait(loop->poller, 0);
+    bool jump = jumps(loop);
+    int64_t since_ns = neap_clock_ns();
+    int rc = neap_poller_wait(loop->poller, jump ? 0 : sleep_ns);
+    if (jump) loop->virtual_ns += sleep_ns;
+    else if (sleep_ns != 0) loop->virtual_ns += neap_clock_ns() - since_ns;
+    return rc;
 }
 
 // A task that a scope's deadline of the same batch has woken waits no more.

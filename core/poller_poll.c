@@ -118,14 +118,6 @@ static struct pollfd asked(const neap_fd *fd) {
                            .events = (short)events};
 }
 
-static int timeout_ms(int64_t timeout_ns) {
-    if (timeout_ns < 0) return -1;
-    int64_t up = timeout_ns / NEAP_MILLISECOND_NS +
-                 (timeout_ns % NEAP_MILLISECOND_NS > 0);
-    assert(up >= 1000000000 || up * NEAP_MILLISECOND_NS >= timeout_ns);
-    return up < 1000000000 ? (int)up : 1000000000;
-}
-
 static void dispatch(neap_fd *fd, const struct pollfd *slot) {
     unsigned events = 0;
     assert(slot->revents);
@@ -148,7 +140,8 @@ int neap_poller_wait(neap_poller *poller, int64_t timeout_ns) {
         (struct pollfd){.fd = poller->wakeup[0], .events = POLLIN};
     for (size_t i = 0; i < count; i++)
         poller->slots[i + 1] = asked(poller->fds[i]);
-    int rc = poll(poller->slots, (nfds_t)count + 1, timeout_ms(timeout_ns));
+    int timeout_ms = neap_clock_poll_ms(timeout_ns);
+    int rc = poll(poller->slots, (nfds_t)count + 1, timeout_ms);
     if (rc < 0) return errno == EINTR ? 0 : -errno;
     if (poller->slots[0].revents) empty_pipe(poller->wakeup[0]);
     for (size_t i = 0; i < count; i++)

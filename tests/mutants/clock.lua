@@ -79,7 +79,7 @@ return {
         "loop->virtual_ns += sleep_ns + 1;"},
     {"S24", "core/loop.c", "core.test_virtual",
         "loop->virtual_ns += neap_clock_ns() - since_ns;",
-        ""},
+        "{}"},
     {"S25", "core/loop.c", "spec.seed",
         "if (loop->seed) neap_list_shuffle(&loop->pass, &loop->seed);",
         ""},
