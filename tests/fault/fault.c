@@ -26,7 +26,7 @@ static int number;      // its errno
 static unsigned nth;    // which of its occurrences; 0: none
 static bool struck;     // it has
 static int at_start;    // descriptors open then
-bool fault_one_byte;
+bool fault_one_byte, fault_offline;
 
 // The calls of this name so far, this one included.
 static unsigned count_call(const char *call) {
@@ -73,6 +73,7 @@ __attribute__((constructor)) static void begin(void) {
         _exit(2);
     }
     fault_one_byte = getenv("NEAP_ONE_BYTE") != NULL;
+    fault_offline = getenv("NEAP_OFFLINE") != NULL;
     at_start = count_descriptors();
     if (getenv("NEAP_STORM")) begin_storm();
 }

@@ -4,6 +4,9 @@
 //     NEAP_FAULT="recv 104 2"  the second recv gives errno 104
 //     NEAP_ONE_BYTE=1          each read and write of a stream moves one byte
 //     NEAP_STORM=1             1,000 SIGALRM a second, without SA_RESTART
+//     NEAP_OFFLINE=1           no name is asked for (a resolver takes 5 s over
+//                              an answer that is lost): those in .invalid do
+//                              not exist, all others are 127.0.0.1
 //     NEAP_FAULT_LOG=path      at its end the process adds a line: the calls
 //                              and how many there were of each, "struck=1" if
 //                              the fault struck, and "left=" the descriptors
@@ -32,7 +35,7 @@
 // Counts a call by its name; true: it fails, and errno says how.
 bool fault_strikes(const char *call);
 
-extern bool fault_one_byte; // the mode is on
+extern bool fault_one_byte, fault_offline; // the mode is on
 
 // ---- trickle.c
 

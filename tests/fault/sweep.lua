@@ -23,8 +23,8 @@ local command = os.getenv "NEAP_FAULT_COMMAND" or
     shell.neap:gsub("[^/]*$", "neap-fault")
 local folder <close> = setmetatable({}, {__close = sockets.clean})
 local log, out = sockets.folder .. "/log", sockets.folder .. "/out"
-local base = ("NEAP_RAW=%s NEAP_PATH=%s/sock timeout -k 1 %d %s " ..
-    "tests/fault/program.lua "):format(sockets.library, sockets.folder,
+local base = ("NEAP_OFFLINE=1 NEAP_RAW=%s NEAP_PATH=%s/sock timeout -k 1 " ..
+    "%d %s tests/fault/program.lua "):format(sockets.library, sockets.folder,
     SECONDS, command)
 
 local function read(path)

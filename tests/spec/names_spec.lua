@@ -253,7 +253,7 @@ fe80::1%lo	80	inet6
     assert.matches("fine\n$", out)
   end)
 
-  it("virtual time passes as the real one meanwhile", function() -- S24
+  it("virtual time passes as the real one meanwhile #calm", function() -- S24
     local out = run("slow@300=127.0.0.1", [[
       neap.spawn({daemon = true}, function() while true do neap.sleep(10) end
       end)

@@ -104,12 +104,12 @@ describe("the end of the program", function()
         local _ <close> = setmetatable({}, {__close = function()
           print "cleaned"
         end})
-        sock:send(sock:recv())
+        sock:send(sock:read(5))
         sock:recv()
       end)
       local client = assert(neap.connect(listener:sockname()))
       client:send "hello"
-      print(client:recv())
+      print(client:read(5))
     ]]})
     assert.same({"hello\ncleaned\n", "", 0},
       {result.out, result.err, result.status})
@@ -122,12 +122,12 @@ describe("the end of the program", function()
         local _ <close> = setmetatable({}, {__close = function()
           print "cleaned"
         end})
-        sock:send(sock:recv())
+        sock:send(sock:read(5))
         sock:recv()
       end, {max = 1})
       local client = assert(neap.connect(listener:sockname()))
       client:send "hello"
-      print(client:recv())
+      print(client:read(5))
       os.exit(7, true)
     ]]})
     assert.same({"hello\ncleaned\n", "", 7},
@@ -147,7 +147,7 @@ describe("accept fails:", function()
       local function ask(text)
         local client <close> = assert(neap.connect(host, port))
         client:send(text)
-        return client:recv()
+        return client:read(#text)
       end
     ]] .. script}, "", ("FAULT='accept4 %d %d 0' LD_PRELOAD=%s timeout 20 env "
       .. "ASAN_OPTIONS=verify_asan_link_order=0"):format(number, times,
@@ -201,10 +201,10 @@ describe("the limit of descriptors", function()
     print((select(2, listener:sockname())))
     io.stdout:flush()
     neap.serve(listener, function(sock)
-      for bytes in function() return sock:recv() end do
-        if bytes == "stop" then return listener:close() end
-        if bytes == "cpu" then bytes = tostring(os.clock()) end
-        sock:send(bytes)
+      for line in sock:lines() do
+        if line == "stop" then return listener:close() end
+        if line == "cpu" then line = tostring(os.clock()) end
+        sock:write(line, "\n")
       end
     end)
     print "ended"
@@ -217,8 +217,8 @@ describe("the limit of descriptors", function()
       local port = assert(pipe:read "n")
       local first = assert(neap.connect("127.0.0.1", port))
       local function ask(client, text)
-        assert(client:send(text))
-        return client:recv()
+        assert(client:write(text, "\n"))
+        return client:read()
       end
       assert.equal("hello", ask(first, "hello"))
       local clients, answered = {}, 0

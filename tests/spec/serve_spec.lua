@@ -30,9 +30,10 @@ local function reach(done)
   while not done() do neap.sleep(0.001) end
 end
 
+-- The echo of a text, in as many pieces as it comes.
 local function ask(client, text)
   assert(client:send(text))
-  return client:recv()
+  return client:read(#text)
 end
 
 describe("a connection", function()
@@ -121,14 +122,14 @@ describe("a handler that fails", function()
     local result = shell.command({"-e", [[
       local listener = assert(neap.listen("127.0.0.1", 0))
       local server = neap.spawn(neap.serve, listener, function(sock)
-        local word = sock:recv()
+        local word = sock:read()
         if word == "bad" then error("cannot do " .. word) end
-        sock:send(word)
+        sock:write(word, "\n")
       end)
       for _, word in ipairs {"bad", "good", "bad", "fine"} do
         local client <close> = assert(neap.connect(listener:sockname()))
-        client:send(word)
-        print(word, client:recv())
+        client:write(word, "\n")
+        print(word, client:read())
       end
       listener:close()
       print(server:await())
@@ -211,11 +212,11 @@ describe("closing the listener", function()
     local listener
     local server, connect
     listener, server, connect = start(function(sock)
-      assert.equal("stop", sock:recv())
+      assert.equal("stop", sock:read(4))
       listener:close()
-      sock:send "stopped"
+      sock:send "gone"
     end)
-    assert.equal("stopped", ask(connect(), "stop"))
+    assert.equal("gone", ask(connect(), "stop"))
     assert.is_true(server:await())
   end))
 end)
@@ -285,7 +286,7 @@ describe("max", function()
     local listener, server, connect = start(function(sock)
       live = live + 1
       most = math.max(most, live)
-      sock:send(sock:recv())
+      sock:send(sock:read(5))
       live = live - 1
       served = served + 1
     end, {max = 3})

@@ -129,19 +129,23 @@ exit 0
 ]], command.path))
   end)
 
-  it("work on sockets #whole", function()
+  it("work on sockets", function()
     local command, _ <close> = program [[
       local here, there = raw.pair()
       raw.dup2(there, 0)
       raw.close(there)
       local peer <close> = assert(neap.socket(here))
-      neap.call_later(0.01, function() neap.spawn(peer.send, peer, "a\nb") end)
+      local sender = neap.spawn(function()
+        neap.sleep(0.01)
+        peer:send "a\nb"
+      end)
       assert(neap.stdin:read() == "a" and ticks > 0)
+      sender:await()
       peer:shutdown "send"
       assert(neap.stdin:read() == "b" and neap.stdin:read() == nil)
       raw.dup2(0, 1)
-      assert(neap.stdout:send(("x"):rep(100)))
-      assert(#peer:read(100) == 100)
+      assert(neap.stdout:send(("x"):rep(10)))
+      assert(#peer:read(10) == 10)
       neap.spawn(neap.stdout.send, neap.stdout, ("x"):rep(1000000))
       neap.yield()
       assert(#peer:read(1000000) == 1000000)

@@ -88,10 +88,12 @@ for _, kind in ipairs(sockets.kinds) do
       sender:await()
     end)
 
-    test("a huge count is up to the end #whole", function() -- N17
+    test("a huge count is up to the end", function() -- N17
       local a, b, _ <close> = connect()
-      a:send(("x"):rep(100000))
-      a:close()
+      neap.spawn(function()
+        a:send(("x"):rep(100000))
+        a:close()
+      end)
       assert.equal(1, #b:read(1))
       assert.equal(99999, #b:read((1 << 60) + 1))
       assert.is_nil(b:read(math.maxinteger))
