@@ -245,13 +245,18 @@ static void heard_end(neap_bell *bell) {
     neapL_call_release(call);
 }
 
+static void call_off(neapL_call *call) {
+    atomic_store(&call->unwanted, true);
+    neapL_call_ring(call);
+}
+
 static int here_gc(lua_State *L) {
     box *self = lua_touserdata(L, 1);
     neapL_call *call = self->call;
     if (!call) return 0;
     self->call = NULL;
-    atomic_store(&call->unwanted, true);
-    if (call->there && !call->ended && !call->lone) neapL_call_ring(call);
+    // Nobody is to wait for a callback.
+    if (call->there && !call->ended && !call->lone) call_off(call);
     neapL_call_release(call);
     return 0;
 }
@@ -276,8 +281,7 @@ static int deliver(lua_State *L, box *self) {
 // A cancel goes over there; from then on it is a shielded wait for the end.
 static void pass_on(box *self, neapL_task *task) {
     if (!task->core.inner->cause || self->covered) return;
-    atomic_store(&self->call->unwanted, true);
-    neapL_call_ring(self->call);
+    call_off(self->call);
     neapL_cover(&self->cover, &task->core);
     self->covered = true;
 }
