@@ -97,7 +97,7 @@ neapL_call *neapL_call_at(lua_State *L, int index) {
 
 // Pushes the traceback that the handler has put beside the task; or nil.
 static void push_traceback(lua_State *L, neapL_task *task) {
-    bool kept = task && !task->future.closing && task->future.boxed;
+    bool kept = !task->future.closing && task->future.boxed;
     if (!kept) {
         lua_pushnil(L);
         return;
@@ -110,7 +110,7 @@ static void push_traceback(lua_State *L, neapL_task *task) {
 // The error is on top, and popped.
 static void keep_error(lua_State *L, neapL_call *call) {
     int error = lua_gettop(L);
-    bool doomed = call->task && call->task->future.doomed;
+    bool doomed = call->task->future.doomed;
     lua_pushvalue(L, error);
     if (doomed) neapL_push_verdict(L, call->rt);
     else push_traceback(L, call->task);
@@ -119,21 +119,29 @@ static void keep_error(lua_State *L, neapL_call *call) {
     lua_settop(L, error - 1);
 }
 
-// box:close(error): how the task over there ends, and box:gc(): how it never
-// began.
-static int there_close(lua_State *L) {
+// box:gc(): how the task over there ends, or how it never began.
+static int there_gc(lua_State *L) {
     box *self = lua_touserdata(L, 1);
     neapL_call *call = self->call;
     if (!call) return 0;
     self->call = NULL;
-    lua_settop(L, 2);
-    if (!call->outcome.known && !lua_isnil(L, 2)) keep_error(L, call);
     call->task = NULL;
     if (!call->whole) neapL_call_end(call);
     else if (atomic_load(&call->stopped) && !call->rt->closing)
         neapL_group_cancel(L, call->rt->group, "the thread was stopped");
     neapL_call_release(call);
     return 0;
+}
+
+// box:close(error): where there are no results there is an error, which may be
+// nil; unless its stack is closed from outside.
+static int there_close(lua_State *L) {
+    const box *self = lua_touserdata(L, 1);
+    neapL_call *call = self->call;
+    lua_settop(L, 2);
+    bool failed = !lua_isnil(L, 2) || !call->task->future.closing;
+    if (!call->outcome.known && failed) keep_error(L, call);
+    return there_gc(L);
 }
 
 // ---- there: how it runs
@@ -320,7 +328,7 @@ void neapL_stand_in(lua_State *L, const char *key) {
 
 static const luaL_Reg here_meta[] = {{"__gc", here_gc}, {NULL, NULL}};
 static const luaL_Reg there_meta[] = {
-    {"__close", there_close}, {"__gc", there_close}, {NULL, NULL}};
+    {"__close", there_close}, {"__gc", there_gc}, {NULL, NULL}};
 
 static const neapL_type here_type = {"neap.call", sizeof(box), NULL, here_meta};
 static const neapL_type there_type = {"neap.called", sizeof(box), NULL,
