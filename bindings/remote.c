@@ -111,6 +111,7 @@ static void push_traceback(lua_State *L, neapL_task *task) {
 static void keep_error(lua_State *L, neapL_call *call) {
     int error = lua_gettop(L);
     bool doomed = call->task->future.doomed;
+    call->outcome.cancelled = neapL_is_cancel_of(L, &call->task->scope, error);
     lua_pushvalue(L, error);
     if (doomed) neapL_push_verdict(L, call->rt);
     else push_traceback(L, call->task);
@@ -276,14 +277,16 @@ static int deliver(lua_State *L, box *self) {
     self->covered = false;
     int count = neapL_outcome_push(L, &call->outcome);
     if (!call->outcome.failed) return count;
-    bool was_told =
-        call->outcome.words || neapL_iserror(L, -1, &neapL_cancelled);
+    bool was_told = call->outcome.words || call->outcome.cancelled;
     if (was_told && atomic_load(&call->stopped)) return 0;
-    if (was_told && task->core.inner->cause) {
-        neapL_push_cancelled(L, task);
-        return lua_error(L);
+    if (call->outcome.cancelled && !task->core.inner->cause) {
+        lua_getfield(L, -1, "reason");
+        neapL_task_cancel(L, task); // as the one over there was
     }
-    return neapL_raise_from(L, call->outcome.traceback);
+    if (!was_told || !task->core.inner->cause)
+        return neapL_raise_from(L, call->outcome.traceback);
+    neapL_push_cancelled(L, task);
+    return lua_error(L);
 }
 
 // A cancel goes over there; from then on it is a shielded wait for the end.
