@@ -44,6 +44,7 @@ void neapL_call_release(neapL_call *call) {
     if (atomic_fetch_sub(&call->holders, 1) > 1) return;
     if (call->there) neap_inbox_release(call->there);
     neap_inbox_release(call->here);
+    neapL_parcel_free(&call->options);
     neapL_parcel_free(&call->work);
     neapL_outcome_free(&call->outcome);
     free(call);
@@ -85,6 +86,20 @@ neapL_call *neapL_call_new(lua_State *L, int fn, const char *what) {
     if (!self->call) return luaL_error(L, "not enough memory"), NULL;
     neapL_parcel_pack(L, lua_gettop(L) - fn, what, &self->call->work);
     return self->call;
+}
+
+void neapL_call_options(lua_State *L, int index, neapL_call *call) {
+    lua_createtable(L, 0, 2);
+    if (lua_getfield(L, index, "name") != LUA_TNIL) {
+        luaL_tolstring(L, -1, NULL);
+        lua_setfield(L, -3, "name");
+    }
+    lua_pop(L, 1);
+    lua_getfield(L, index, "daemon");
+    lua_pushboolean(L, lua_toboolean(L, -1));
+    lua_setfield(L, -3, "daemon");
+    lua_pop(L, 1);
+    neapL_parcel_pack(L, 1, "thread:spawn", &call->options);
 }
 
 neapL_call *neapL_call_at(lua_State *L, int index) {
@@ -204,8 +219,11 @@ static int begin_body(lua_State *L) {
         lua_call(L, 2, 0);
         return 0;
     }
+    lua_settop(L, 0);
+    int fn = neapL_parcel_unpack(L, &call->options) + 1;
     push_with_box(L, call, enter);
-    call->task = neapL_spawn(L, call->rt, call->rt->group, 1);
+    neapL_spawn_with(L, call->rt->group, fn);
+    call->task = lua_touserdata(L, -1);
     call->task->future.eager = true;
     return 0;
 }
