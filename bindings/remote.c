@@ -76,6 +76,7 @@ static neapL_call *new_call(neap_runtime *rt) {
     call->begin.heard = heard_begin;
     call->end.heard = heard_end;
     neap_list_init(&call->line);
+    neap_list_init(&call->link);
     return call;
 }
 
@@ -268,6 +269,7 @@ static void heard_begin(neap_bell *bell) {
 static void heard_end(neap_bell *bell) {
     neapL_call *call = NEAP_OWNER(bell, neapL_call, end);
     call->ended = true;
+    neap_list_unlink(&call->link);
     neap_task_wake_all(&call->line, NEAP_WAKE_READY);
     neapL_call_release(call);
 }
@@ -275,6 +277,19 @@ static void heard_end(neap_bell *bell) {
 static void call_off(neapL_call *call) {
     atomic_store(&call->unwanted, true);
     neapL_call_ring(call);
+}
+
+void neapL_calls_close(neap_runtime *rt) {
+    int64_t end_ns = neap_clock_ns() + rt->config.grace_ns, left_ns;
+    neap_link *link = rt->calls.next;
+    for (; link != &rt->calls; link = link->next)
+        call_off(NEAP_OWNER(link, neapL_call, link));
+    while (!neap_list_empty(&rt->calls)) {
+        left_ns = end_ns - neap_clock_ns();
+        if (left_ns <= 0) return;
+        if (neap_poller_wait(rt->loop.poller, left_ns) < 0) return;
+        neap_inbox_drain(rt->loop.inbox);
+    }
 }
 
 static int here_gc(lua_State *L) {

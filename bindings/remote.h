@@ -22,6 +22,7 @@ typedef struct neapL_call {
     neap_inbox *here;     // the way back
     neap_runtime *rt;     // who makes it; for that thread alone
     neap_list line;       // here: the stand-in
+    neap_link link;       // here: a thread's, among those of its kind
     bool ended;           // here: the end was heard
     bool whole;           // it is a thread's: what cancels it cancels all tasks
                           // there, and its end is that of the thread

@@ -80,6 +80,7 @@ static void start(lua_State *L, neapL_call *call) {
         luaL_error(L, "cannot start a thread: not enough memory or "
                       "descriptors for its state");
     int rc = neap_sys_thread(run, self);
+    if (rc == 0) neap_list_append(&neapL_rt(L)->calls, &call->link);
     if (rc == 0) return;
     neap_close(call->rt);
     call->ended = true;
