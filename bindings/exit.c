@@ -3,9 +3,9 @@
 //
 // os.exit(code) ends the process at once. os.exit(code, true) never returns
 // either: it closes the to-be-closed variables of the calling coroutine and of
-// those that resumed it, innermost first, then those of every other task, then
-// the state. No wait is possible in any of them, so that nothing can hold it
-// up.
+// those that resumed it, innermost first, then those of every other task. No
+// wait is possible in any of them, so that nothing can hold it up. Then it ends
+// the other threads, then the state.
 //
 // All of it happens on the caller's own C stack. Closing the running thread is
 // what lua_close does to the main one; nothing returns into the others.
@@ -36,6 +36,9 @@ void neapL_close_inside(lua_State *L, neap_runtime *rt) {
     if (task) neapL_task_unwind(rt->L, task, who);
     rt->task = NULL;
     neapL_close_tasks(rt);
+    neapL_calls_close(rt);
+    neapL_workers_close(rt->workers);
+    rt->workers = NULL;
 }
 
 static int os_exit(lua_State *L) {

@@ -224,6 +224,7 @@ struct neap_runtime {
     neap_list buffers;   // of Sockets, that hold unread bytes (buffer.h)
     struct neapL_buffer *spare;    // the next of them; or NULL
     struct neapL_workers *workers; // of neap.offload; NULL: none yet
+    neap_list calls;               // of neap.thread, that have not ended
     neap_list futures;             // handles that neap_future_new gave the host
     neap_config config;            // as given, with the defaults filled in
     const char *error;             // the last failure, in words (anchored)

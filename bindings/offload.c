@@ -113,10 +113,12 @@ void neapL_workers_close(neapL_workers *workers) {
 
 // ---- the work
 
+static const char traceback_key; // in the registry of a worker
+
 // The handler: the error stays as it is, its traceback goes to the registry.
 static int keep_traceback(lua_State *L) {
     luaL_traceback(L, L, NULL, 1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &box_type);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &traceback_key);
     return 1;
 }
 
@@ -136,11 +138,11 @@ static int perform(lua_State *L) {
     lua_pushcfunction(L, call);
     lua_pushvalue(L, 1);
     if (neapL_limited_pcall(L, 1, 2) == LUA_OK) return 0;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &box_type);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &traceback_key);
     lua_insert(L, -2);
     neapL_outcome_fail(L, lua_tostring(L, -2), &it->outcome);
     lua_pushnil(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &box_type);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &traceback_key);
     return 0;
 }
 

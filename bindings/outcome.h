@@ -13,6 +13,7 @@
 typedef struct neapL_outcome {
     bool known;         // it has ended
     bool failed;        // with an error
+    bool cancelled;     // which is a cancel of the task itself
     neapL_parcel value; // the results, or the error
     const char *words;  // of an error that is in no parcel; constant; or NULL
     char *traceback;    // of the error; or NULL

@@ -44,6 +44,7 @@ void neapL_call_release(neapL_call *call) {
     if (atomic_fetch_sub(&call->holders, 1) > 1) return;
     if (call->there) neap_inbox_release(call->there);
     neap_inbox_release(call->here);
+    neapL_parcel_free(&call->options);
     neapL_parcel_free(&call->work);
     neapL_outcome_free(&call->outcome);
     free(call);
@@ -75,6 +76,7 @@ static neapL_call *new_call(neap_runtime *rt) {
     call->begin.heard = heard_begin;
     call->end.heard = heard_end;
     neap_list_init(&call->line);
+    neap_list_init(&call->link);
     return call;
 }
 
@@ -87,6 +89,20 @@ neapL_call *neapL_call_new(lua_State *L, int fn, const char *what) {
     return self->call;
 }
 
+void neapL_call_options(lua_State *L, int index, neapL_call *call) {
+    lua_createtable(L, 0, 2);
+    if (lua_getfield(L, index, "name") != LUA_TNIL) {
+        luaL_tolstring(L, -1, NULL);
+        lua_setfield(L, -3, "name");
+    }
+    lua_pop(L, 1);
+    lua_getfield(L, index, "daemon");
+    lua_pushboolean(L, lua_toboolean(L, -1));
+    lua_setfield(L, -3, "daemon");
+    lua_pop(L, 1);
+    neapL_parcel_pack(L, 1, "thread:spawn", &call->options);
+}
+
 neapL_call *neapL_call_at(lua_State *L, int index) {
     const box *self = neapL_test(L, index, &here_type);
     assert(self);
@@ -97,7 +113,7 @@ neapL_call *neapL_call_at(lua_State *L, int index) {
 
 // Pushes the traceback that the handler has put beside the task; or nil.
 static void push_traceback(lua_State *L, neapL_task *task) {
-    bool kept = task && !task->future.closing && task->future.boxed;
+    bool kept = !task->future.closing && task->future.boxed;
     if (!kept) {
         lua_pushnil(L);
         return;
@@ -110,7 +126,8 @@ static void push_traceback(lua_State *L, neapL_task *task) {
 // The error is on top, and popped.
 static void keep_error(lua_State *L, neapL_call *call) {
     int error = lua_gettop(L);
-    bool doomed = call->task && call->task->future.doomed;
+    bool doomed = call->task->future.doomed;
+    call->outcome.cancelled = neapL_is_cancel_of(L, &call->task->scope, error);
     lua_pushvalue(L, error);
     if (doomed) neapL_push_verdict(L, call->rt);
     else push_traceback(L, call->task);
@@ -119,21 +136,29 @@ static void keep_error(lua_State *L, neapL_call *call) {
     lua_settop(L, error - 1);
 }
 
-// box:close(error): how the task over there ends, and box:gc(): how it never
-// began.
-static int there_close(lua_State *L) {
+// box:gc(): how the task over there ends, or how it never began.
+static int there_gc(lua_State *L) {
     box *self = lua_touserdata(L, 1);
     neapL_call *call = self->call;
     if (!call) return 0;
     self->call = NULL;
-    lua_settop(L, 2);
-    if (!call->outcome.known && !lua_isnil(L, 2)) keep_error(L, call);
     call->task = NULL;
     if (!call->whole) neapL_call_end(call);
     else if (atomic_load(&call->stopped) && !call->rt->closing)
         neapL_group_cancel(L, call->rt->group, "the thread was stopped");
     neapL_call_release(call);
     return 0;
+}
+
+// box:close(error): where there are no results there is an error, which may be
+// nil; unless its stack is closed from outside.
+static int there_close(lua_State *L) {
+    const box *self = lua_touserdata(L, 1);
+    neapL_call *call = self->call;
+    lua_settop(L, 2);
+    bool failed = !lua_isnil(L, 2) || !call->task->future.closing;
+    if (!call->outcome.known && failed) keep_error(L, call);
+    return there_gc(L);
 }
 
 // ---- there: how it runs
@@ -195,8 +220,11 @@ static int begin_body(lua_State *L) {
         lua_call(L, 2, 0);
         return 0;
     }
+    lua_settop(L, 0);
+    int fn = neapL_parcel_unpack(L, &call->options) + 1;
     push_with_box(L, call, enter);
-    call->task = neapL_spawn(L, call->rt, call->rt->group, 1);
+    neapL_spawn_with(L, call->rt->group, fn);
+    call->task = lua_touserdata(L, -1);
     call->task->future.eager = true;
     return 0;
 }
@@ -241,8 +269,27 @@ static void heard_begin(neap_bell *bell) {
 static void heard_end(neap_bell *bell) {
     neapL_call *call = NEAP_OWNER(bell, neapL_call, end);
     call->ended = true;
+    neap_list_unlink(&call->link);
     neap_task_wake_all(&call->line, NEAP_WAKE_READY);
     neapL_call_release(call);
+}
+
+static void call_off(neapL_call *call) {
+    atomic_store(&call->unwanted, true);
+    neapL_call_ring(call);
+}
+
+void neapL_calls_close(neap_runtime *rt) {
+    int64_t end_ns = neap_clock_ns() + rt->config.grace_ns, left_ns;
+    neap_link *link = rt->calls.next;
+    for (; link != &rt->calls; link = link->next)
+        call_off(NEAP_OWNER(link, neapL_call, link));
+    while (!neap_list_empty(&rt->calls)) {
+        left_ns = end_ns - neap_clock_ns();
+        if (left_ns <= 0) return;
+        if (neap_poller_wait(rt->loop.poller, left_ns) < 0) return;
+        neap_inbox_drain(rt->loop.inbox);
+    }
 }
 
 static int here_gc(lua_State *L) {
@@ -250,8 +297,8 @@ static int here_gc(lua_State *L) {
     neapL_call *call = self->call;
     if (!call) return 0;
     self->call = NULL;
-    atomic_store(&call->unwanted, true);
-    if (call->there && !call->ended && !call->lone) neapL_call_ring(call);
+    // Nobody is to wait for a callback.
+    if (call->there && !call->ended && !call->lone) call_off(call);
     neapL_call_release(call);
     return 0;
 }
@@ -263,21 +310,22 @@ static int deliver(lua_State *L, box *self) {
     self->covered = false;
     int count = neapL_outcome_push(L, &call->outcome);
     if (!call->outcome.failed) return count;
-    bool was_told =
-        call->outcome.words || neapL_iserror(L, -1, &neapL_cancelled);
+    bool was_told = call->outcome.words || call->outcome.cancelled;
     if (was_told && atomic_load(&call->stopped)) return 0;
-    if (was_told && task->core.inner->cause) {
-        neapL_push_cancelled(L, task);
-        return lua_error(L);
+    if (call->outcome.cancelled && !task->core.inner->cause) {
+        lua_getfield(L, -1, "reason");
+        neapL_task_cancel(L, task); // as the one over there was
     }
-    return neapL_raise_from(L, call->outcome.traceback);
+    if (!was_told || !task->core.inner->cause)
+        return neapL_raise_from(L, call->outcome.traceback);
+    neapL_push_cancelled(L, task);
+    return lua_error(L);
 }
 
 // A cancel goes over there; from then on it is a shielded wait for the end.
 static void pass_on(box *self, neapL_task *task) {
     if (!task->core.inner->cause || self->covered) return;
-    atomic_store(&self->call->unwanted, true);
-    neapL_call_ring(self->call);
+    call_off(self->call);
     neapL_cover(&self->cover, &task->core);
     self->covered = true;
 }
@@ -316,7 +364,7 @@ void neapL_stand_in(lua_State *L, const char *key) {
 
 static const luaL_Reg here_meta[] = {{"__gc", here_gc}, {NULL, NULL}};
 static const luaL_Reg there_meta[] = {
-    {"__close", there_close}, {"__gc", there_close}, {NULL, NULL}};
+    {"__close", there_close}, {"__gc", there_gc}, {NULL, NULL}};
 
 static const neapL_type here_type = {"neap.call", sizeof(box), NULL, here_meta};
 static const neapL_type there_type = {"neap.called", sizeof(box), NULL,

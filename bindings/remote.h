@@ -22,6 +22,7 @@ typedef struct neapL_call {
     neap_inbox *here;     // the way back
     neap_runtime *rt;     // who makes it; for that thread alone
     neap_list line;       // here: the stand-in
+    neap_link link;       // here: a thread's, among those of its kind
     bool ended;           // here: the end was heard
     bool whole;           // it is a thread's: what cancels it cancels all tasks
                           // there, and its end is that of the thread
@@ -31,6 +32,7 @@ typedef struct neapL_call {
     neapL_task *task;     // there: while it runs; else NULL
     atomic_bool unwanted; // from here: it is cancelled
     atomic_bool stopped;  // from here: that it was cancelled is no error
+    neapL_parcel options; // its name, and whether it is a daemon; or nothing
     neapL_parcel work;    // the function and its arguments
     neapL_outcome outcome; // what it ended with
 } neapL_call;
@@ -39,6 +41,10 @@ typedef struct neapL_call {
 // replaced by a userdata that holds it. Raises what cannot be sent, in words
 // that begin with `what`. Who makes it is still to be set. [-n, +1, e]
 neapL_call *neapL_call_new(lua_State *L, int fn, const char *what);
+
+// The task over there shall have the options at `index`, too. Raises what their
+// name raises. [-0, +0, e]
+void neapL_call_options(lua_State *L, int index, neapL_call *call);
 
 neapL_call *neapL_call_hold(neapL_call *call);
 void neapL_call_release(neapL_call *call);

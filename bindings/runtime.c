@@ -73,6 +73,7 @@ static neap_resume slice_of(const neap_runtime *rt) {
 // What needs no Lua. The allocator has been set.
 static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->groups);
+    neap_list_init(&rt->calls);
     neap_list_init(&rt->buffers);
     neap_list_init(&rt->failed);
     neap_list_init(&rt->forevers);

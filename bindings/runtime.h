@@ -53,6 +53,10 @@ void neapL_debug_leaks(neap_runtime *rt);
 typedef struct neapL_workers neapL_workers;
 void neapL_workers_close(neapL_workers *workers);
 
+// Cancels the threads of a runtime in which nothing runs any more, and waits
+// for their end; for at most the grace. (remote.c)
+void neapL_calls_close(neap_runtime *rt);
+
 // Frees what the loop holds; tasks have been ended. Sockets are closed.
 void neapL_runtime_term(neap_runtime *rt);
 

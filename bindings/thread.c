@@ -80,6 +80,7 @@ static void start(lua_State *L, neapL_call *call) {
         luaL_error(L, "cannot start a thread: not enough memory or "
                       "descriptors for its state");
     int rc = neap_sys_thread(run, self);
+    if (rc == 0) neap_list_append(&neapL_rt(L)->calls, &call->link);
     if (rc == 0) return;
     neap_close(call->rt);
     call->ended = true;
@@ -131,7 +132,9 @@ static void send(lua_State *L, const neapL_call *main, neapL_call *call) {
 static int thread_spawn(lua_State *L) {
     const neapL_call *main = check_thread(L);
     int fn = check_arguments(L, 2);
-    send(L, main, neapL_call_new(L, fn, "thread:spawn"));
+    neapL_call *call = neapL_call_new(L, fn, "thread:spawn");
+    if (fn > 2) neapL_call_options(L, 2, call);
+    send(L, main, call);
     bool daemon = ((const neapL_task *)lua_touserdata(L, 1))->future.daemon;
     lua_remove(L, 1);
     neapL_stand_in(L, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Fault: socket calls that fail, preloaded into a command by
-// tests/spec/net_faults_spec.lua.
+// Fault: socket calls that fail, and threads that do not start, preloaded into
+// a command by tests/spec/net_faults_spec.lua and others.
 //
 //     FAULT="accept4 103 2 0"  the first two calls of accept4 give errno 103
 //     FAULT="connect 106 1 1"  the second call of connect gives EISCONN
@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,12 @@ static int fails(const char *call) {
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 
 #define REAL(call) ((__typeof__(&call))dlsym(RTLD_NEXT, #call))
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *how,
+                   void *(*run)(void *), void *arg) {
+    if (fails("pthread_create")) return number;
+    return REAL(pthread_create)(thread, how, run, arg);
+}
 
 int accept4(int fd, struct sockaddr *address, socklen_t *size, int flags) {
     if (fails("accept4")) return -1;
