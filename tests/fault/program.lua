@@ -31,12 +31,16 @@ local function run()
     return ok
 end
 
+-- What stays open between rounds: three workers that are kept warm, with a
+-- poller's descriptor and that of its wakes (or a pipe's two) each.
+local warm = arg[1] == "offloaded" and 3 * 3 or 0
+
 local before = support.raw.count()
 local function check_descriptors()
     collectgarbage()
     collectgarbage()
     local left = support.raw.count() - before
-    if left ~= 0 then die(left, " descriptors left") end
+    if left < 0 or left > warm then die(left, " descriptors left") end
 end
 
 local failed = 0

@@ -421,6 +421,41 @@ programs.watched = both(hosts.tcp, function(_, a, b)
     assert(told(b:read(5)) == "hello", "wrong bytes")
 end)
 
+-- Threads: what cannot begin raises, and what has begun ends.
+local function begin(fn, ...)
+    local ok, result = pcall(fn, ...)
+    if not ok then told(nil, result, "cannot begin") end
+    return result
+end
+
+programs.offloaded = function()
+    local results = begin(neap.map, {1, 2, 3, 4, 5, 6}, function(i)
+        return neap.offload(function(n) return n * n end, i)
+    end)
+    for i, square in ipairs(results) do assert(square == i * i) end
+end
+
+programs.threads = function()
+    local function serve()
+        local neap = require "neap"
+        local listener <close> = assert(neap.listen("127.0.0.1", 0))
+        assert(neap.connect(listener:sockname())):close()
+        return listener:accept():recv()
+    end
+    local function idle()
+        require "neap".loop():run_forever()
+    end
+    local thread = begin(neap.thread, idle)
+    local _ <close> = setmetatable({}, {__close = function()
+        thread:cancel()
+        neap.wait {thread}
+    end})
+    local sums = thread:spawn(function(a, b) return a + b end, 1, 2)
+    assert(begin(sums.await, sums) == 3)
+    local serving = begin(neap.thread, serve)
+    begin(serving.await, serving)
+end
+
 -- What this neap has not is not asked for.
 if not neap.udp then programs.datagrams = nil end
 if not neap.serve then programs.served = nil end
