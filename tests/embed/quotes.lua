@@ -22,7 +22,7 @@ for path, how, code in
         whole[path:match "([^/]+)%.c$"] = true
     end
 end
-for _, name in ipairs {"hello", "nest", "libuv", "worker"} do
+for _, name in ipairs {"hello", "nest", "libuv", "worker", "sandbox"} do
     assert(whole[name], name .. ".c does not stand there whole")
 end
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- Mutants of the edges: signals, hosts, the prompt (see tests/mutants.lua).
+-- Mutants of the edges: signals, hosts and their threads, the prompt (see
+-- tests/mutants.lua).
 
 return {
     {"I1", "bindings/interrupt.c", "spec.signals",
@@ -20,6 +21,21 @@ return {
         "if (false) {\n        neapL_set_words"},
     {"I9", "bindings/callback.c", "embed.closed.static",
         'if (rt->closing) luaL_error(L, "the runtime is closed");',
+        ""},
+    {"I9", "bindings/close.c", "embed.promises.static",
+        "neapL_cfutures_cancel(rt); // no post will complete them",
+        ""},
+    {"P1", "core/inbox.c", "core.test_inbox",
+        "if (!atomic_exchange(&inbox->waiting, true))",
+        ""},
+    {"P4", "core/inbox.c", "embed.poster.static",
+        "if (!inbox->closed) return put_on(inbox, &it->bell), 0;",
+        "if (!inbox->gone) return put_on(inbox, &it->bell), 0;"},
+    {"P4", "bindings/close.c", "embed.post.static",
+        "neapL_run_out(rt->root);          // posts may have spawned",
+        ""},
+    {"P6", "bindings/cfuture.c", "embed.future.static",
+        "if (future->state == PENDING) end(future, drop, 0);",
         ""},
     {"I10", "repl/lines.c", "spec.repl",
         "if (byte == '\\n' || byte == '\\r') break;",
