@@ -35,6 +35,14 @@ local function lasting(options)
   until is_ready
   return thread
 end
+-- One that computes for ever by now, or does before it hears anything more.
+local function busy(options)
+  neap.thread(options, function()
+    require "neap".Future():await()
+  end):spawn(function()
+    require "neap".call_soon(function() while true do end end)
+  end):await()
+end
 ]]
 
 -- What leaves at once frees nothing.
@@ -103,19 +111,15 @@ describe("at the end of a script", function() -- P9
     check([[
       neap.thread({name = "stubborn"}, function()
         while true do pcall(require "neap".sleep, 0.01) end
-      end)
-      neap.sleep(0.01)
+      end):spawn(function() end):await() -- main has begun, then
       error("main", 0)]], "", "^neap: main\n.*neap: task #2 'stubborn': "
         .. "did not end within 5 s of being cancelled\n", 1, lazy)
   end)
 
   it("one that computes for ever does not hold up the end", function() -- P9
     check([[
-      neap.thread({name = "busy", daemon = true}, function()
-        while true do end
-      end)
-      neap.sleep(0.01)]], "", "^neap: task #2 'busy': did not end within 5 s",
-      0, lazy)
+      busy {name = "busy", daemon = true}]], "",
+      "^neap: task #2 'busy': did not end within 5 s", 0, lazy)
   end)
 end)
 
@@ -171,7 +175,7 @@ describe("SIGINT with threads running", function() -- I1
 
   it("ends the process at once when it comes twice", function()
     talk([[
-      neap.thread(function() while true do end end)
+      busy {}
       pcall(function()
         print 'ready'
         neap.sleep(1000)

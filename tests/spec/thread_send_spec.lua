@@ -37,7 +37,7 @@ end
 describe("thread:spawn", function()
   served("gives a Task of this loop", function(thread)
     local task = thread:spawn(function(...) return ..., nil end, 1, nil)
-    assert.matches("^<Task #%d+ pending.* tests/spec/thread_send_spec.lua:",
+    assert.matches("^<Task #%d+ pending.*[ /]tests/spec/thread_send_spec.lua:",
       tostring(task))
     assert.equal("pending", task:state())
     assert.is_nil(task.spawn)

@@ -25,7 +25,7 @@ local function run(...) return neap.thread(...):await() end
 describe("a Thread", function()
   test("is a Task with methods more", function()
     local thread = neap.thread(function() end)
-    assert.matches("^<Task #%d+ pending.* tests/spec/thread_spec.lua:%d+>$",
+    assert.matches("^<Task #%d+ pending.*[ /]tests/spec/thread_spec.lua:%d+>$",
       tostring(thread))
     assert.equal("pending", thread:state())
     for name in ("await result error done cancelled cancel state on_done "
