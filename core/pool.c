@@ -2,26 +2,19 @@
 // Pool: jobs, and the threads that take them (see pool.h).
 //
 // Invariant: the mutex guards all but what is atomic, `line`, which is the
-// loop's, and a job under way, which is its thread's. A thread that ends or
-// sleeps has seen that there is nothing it may take.
-#define _POSIX_C_SOURCE 200809L
+// loop's, and a job under way, which is its thread's. A thread that sleeps has
+// seen that there is nothing it may take.
 #include "core/pool.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/loop.h"
 #include "core/sys.h"
 
-enum {
-    NAMES,
-    BLOCKING,
-    LISTS,
-    IDLE_MAX = 10 // seconds that a thread waits for a job, before it ends
-};
+enum { NAMES, BLOCKING, LISTS };
 
 struct neap_pool {
     pthread_mutex_t mutex;
@@ -83,31 +76,30 @@ static neap_job *take(neap_pool *pool) {
     if (kind == BLOCKING && !may_block(pool)) return NULL;
     pool->blocking += kind == BLOCKING;
     pool->waiting--;
+    pool->idle--;
     return pop(&pool->jobs[kind]);
 }
 
-// The next job; sleeps until there is one. NULL: none came for too long.
+// The next job; sleeps until there is one. NULL: the loop has gone.
 static neap_job *await(neap_pool *pool) {
     neap_job *job;
-    int rc = 0;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until); // that it can jump does no harm
-    until.tv_sec += IDLE_MAX;
-    pool->idle++;
-    while (!(job = take(pool)) && !pool->closed && rc == 0)
-        rc = pthread_cond_timedwait(&pool->work, &pool->mutex, &until);
-    pool->idle--;
+    while (!(job = take(pool)) && !pool->closed)
+        pthread_cond_wait(&pool->work, &pool->mutex);
     return job;
 }
 
-// The mutex is not held while it works.
+// The mutex is not held while it works, and rings. By the time that the end is
+// heard the thread counts as idle: who asks again at once needs no other.
 static void work(neap_pool *pool, neap_job *job) {
     bool blocks = job->blocks;
     pthread_mutex_unlock(&pool->mutex);
     if (atomic_load(&job->holders) > 1) job->work(job);
-    if (neap_inbox_ring(pool->inbox, &job->bell) < 0) release(job);
     pthread_mutex_lock(&pool->mutex);
     pool->blocking -= blocks;
+    pool->idle++;
+    pthread_mutex_unlock(&pool->mutex);
+    if (neap_inbox_ring(pool->inbox, &job->bell) < 0) release(job);
+    pthread_mutex_lock(&pool->mutex);
 }
 
 static void *run(void *arg) {
@@ -137,7 +129,7 @@ static int summon(neap_pool *pool, bool blocks) {
     if (blocks && !may_block(pool)) return 0;
     if (pool->idle > pool->waiting || pool->count == pool->size) return 0;
     int rc = neap_sys_thread(run, pool);
-    if (rc == 0) pool->count++;
+    if (rc == 0) pool->count++, pool->idle++;
     return pool->count > 0 ? 0 : rc;
 }
 

@@ -3,8 +3,9 @@
 //
 // A job is work for one of them; when it is done its bell is rung, and the line
 // of those who wait for it is woken. Names go first, and one thread is left for
-// them whatever else runs. A thread is started where none is idle, and stays
-// for a while when nothing is left: to start one costs 20 us, to wake one 5.
+// them whatever else runs. A thread is started where none is idle, and stays:
+// to start one costs 20 us, to wake one 5 (and a sleep that is to end by itself
+// would cost one more).
 //
 // A job is counted: the pool holds it until it has ended, and who asked until
 // it is left. So both may go at any time; a thread that is held up (a resolver
