@@ -15,4 +15,10 @@
 
 int64_t neap_clock_ns(void);
 
+// A span for who counts in milliseconds: never early; -1: without end.
+static inline int neap_clock_ms(int64_t ns) {
+    int64_t up = ns / NEAP_MILLISECOND_NS + (ns % NEAP_MILLISECOND_NS > 0);
+    return ns < 0 ? -1 : up < 1000000000 ? (int)up : 1000000000;
+}
+
 #endif

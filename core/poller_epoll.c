@@ -103,9 +103,7 @@ int neap_poller_remove(neap_poller *poller, neap_fd *fd) {
 
 static int wait_coarse(const neap_poller *poller, struct epoll_event *events,
                        int64_t timeout_ns) {
-    int64_t up = timeout_ns / NEAP_MILLISECOND_NS +
-                 (timeout_ns % NEAP_MILLISECOND_NS > 0);
-    int timeout = timeout_ns < 0 ? -1 : up < 1000000000 ? (int)up : 1000000000;
+    int timeout = neap_clock_ms(timeout_ns);
     return epoll_wait(poller->queue, events, EVENTS_MAX, timeout);
 }
 
