@@ -191,10 +191,10 @@ static bool is_empty(neap_runtime *rt, const void *ud) {
     return ((const neapL_group *)ud)->live == 0;
 }
 
+// Whether they have ended, or the wait for it was given up: nobody is due.
 static int closed_k(lua_State *L, int status, lua_KContext ctx) {
-    (void)L, (void)status;
     neapL_overdue_leave((neapL_group *)ctx); // NOLINT: as it was given
-    return 0;
+    return status == LUA_OK || status == LUA_YIELD ? 0 : lua_error(L);
 }
 
 // All tasks of the run but the one that asks, as a list; pushed.
@@ -221,8 +221,8 @@ static int loop_close(lua_State *L) {
         lua_pushvalue(L, lua_upvalueindex(2)); // neap.wait
         push_others(L, group);
         neapL_overdue_group(group);
-        lua_callk(L, 1, 0, (lua_KContext)group, closed_k);
-        return closed_k(L, LUA_OK, (lua_KContext)group);
+        int status = lua_pcallk(L, 1, 0, 0, (lua_KContext)group, closed_k);
+        return closed_k(L, status, (lua_KContext)group);
     }
     if (rt->loop.in_turn) neapL_waiting(L, NEAPL_AWAIT); // raises: a callback
     neapL_group_cancel_tasks(L, group, "the loop was closed");

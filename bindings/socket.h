@@ -29,6 +29,7 @@ typedef struct neapL_socket {
     bool listening;         // all that it can do is accept
     bool blocking;          // adopted: accept could block, so it looks first
     bool mute;              // shut for sending
+    bool halfway;           // the kernel has a part of what is being sent
     bool foreign;           // no Socket, but what stdio.c makes
     uint8_t family;         // of a datagram Socket's addresses; 0: a stream
     uint32_t takers;        // tasks that wait in accept or for a datagram, or
@@ -105,6 +106,10 @@ void neapL_socket_queue(lua_State *L, neapL_socket *sock, neapL_doing doing);
 
 // After taking: the next in line may try, if there is something to try for.
 void neapL_socket_pass(neapL_socket *sock);
+
+// A task that waits in `co` is about to be ended from outside: if it does so in
+// accept, recv or send, the Socket is left to the next in line.
+void neapL_socket_forsake(lua_State *co, const neapL_task *task);
 
 // What all reads of a runtime go through, NEAPL_SCRATCH_SIZE bytes. Raises
 // where there is no memory.

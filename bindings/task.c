@@ -15,6 +15,7 @@
 
 #include "bindings/block.h"
 #include "bindings/report.h"
+#include "bindings/socket.h"
 #include "bindings/threads.h"
 
 enum {        // of the coroutine's stack
@@ -425,6 +426,7 @@ void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
     neapL_anchor(L, runtime_of(task), index);
     task->future.closing = true;
     if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
+    neapL_socket_forsake(neapL_innermost(task->co), task);
     if (task->core.inner->kind == NEAPL_SCOPE_COVER) // of the wait cut off
         neapL_uncover(task->core.inner);
     neapL_stretch stretch = neapL_limits_begin(runtime_of(task));

@@ -148,6 +148,7 @@ static void silence(neapL_socket *sock) {
 // The sender is done: the next in line is it, whoever calls before that runs.
 static void hand_over(neapL_socket *sock) {
     sock->user[NEAP_OUT] = 0;
+    sock->halfway = false;
     if (neap_list_empty(&sock->senders)) return;
     neap_task *next = neap_task_first(&sock->senders);
     sock->user[NEAP_OUT] = NEAPL_CORE_TASK(next)->id;
@@ -166,6 +167,7 @@ static neapL_task *await_room(lua_State *L, neapL_socket *sock, size_t sent) {
     sock->mute = sent > 0 && !sock->foreign;
     neapL_task *task = neapL_waiting(L, NEAPL_SEND);
     sock->mute = false;
+    sock->halfway = sent > 0;
     sock->user[NEAP_OUT] = task->id;
     neapL_stream_wait(sock, NEAP_OUT, task);
     return task;
@@ -308,6 +310,37 @@ static int socket_accept(lua_State *L) {
     lua_settop(L, SOCKET);
     neapL_socket_new(L)->limit = listener->limit; // PEER
     return neapL_begin(L, FRESH, accept_k);
+}
+
+// ---- ended from outside
+
+static void forsake_sending(neapL_socket *sock, const neapL_task *task) {
+    if (neapL_is_datagram(sock) || sock->user[NEAP_OUT] != task->id) return;
+    if (sock->halfway) silence(sock);
+    hand_over(sock);
+}
+
+// In line, or just woken for what the next one may take.
+static void forsake_taking(neapL_socket *sock) {
+    assert(sock->takers > 0);
+    sock->takers--;
+    if (neapL_is_open(sock)) neap_fd_pass(&sock->fd, NEAP_IN);
+}
+
+// The continuation will not run. Its Socket is the first value of its frame.
+void neapL_socket_forsake(lua_State *co, const neapL_task *task) {
+    unsigned doing = task->future.doing;
+    bool takes = doing == NEAPL_ACCEPT || doing == NEAPL_RECV;
+    lua_Debug frame;
+    if (!neapL_is_waiting(co) || (!takes && doing != NEAPL_SEND)) return;
+    lua_getstack(co, 0, &frame);
+    lua_getlocal(co, &frame, SOCKET);
+    neapL_socket *sock = lua_touserdata(co, -1);
+    lua_pop(co, 1);
+    if (!takes) forsake_sending(sock, task);
+    else if (doing == NEAPL_ACCEPT || neapL_is_datagram(sock))
+        forsake_taking(sock);
+    else if (sock->user[NEAP_IN] == task->id) sock->user[NEAP_IN] = 0;
 }
 
 static const luaL_Reg accepting[] = {{"accept", socket_accept}, {NULL, NULL}};

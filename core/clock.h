@@ -15,12 +15,10 @@
 
 int64_t neap_clock_ns(void);
 
-// A time-out as poll takes it: whole milliseconds, rounded up; -1: for ever.
-static inline int neap_clock_poll_ms(int64_t timeout_ns) {
-    if (timeout_ns < 0) return -1;
-    int64_t ms = timeout_ns / NEAP_MILLISECOND_NS;
-    if (ms >= 1000000000) return 1000000000;
-    return (int)ms + (timeout_ns % NEAP_MILLISECOND_NS > 0);
+// A span for who counts in milliseconds: never early; -1: without end.
+static inline int neap_clock_ms(int64_t ns) {
+    int64_t up = ns / NEAP_MILLISECOND_NS + (ns % NEAP_MILLISECOND_NS > 0);
+    return ns < 0 ? -1 : up < 1000000000 ? (int)up : 1000000000;
 }
 
 #endif

@@ -29,8 +29,8 @@ int neap_poller_arm(neap_poller *poller, neap_fd *fd);
 // 0: it will not be reported again; else it may be, once or more.
 int neap_poller_remove(neap_poller *poller, neap_fd *fd);
 
-// Sleeps for at most `timeout_ns` (negative: without end; never less than
-// asked unless something came) and reports. 0, also on EINTR, or -errno.
+// Sleeps for at most `timeout_ns` (negative: without end; less only if
+// something came) and reports. 0, also on EINTR and without memory, or -errno.
 int neap_poller_wait(neap_poller *poller, int64_t timeout_ns);
 
 // Ends a wait, or the next one, early. From any thread or signal handler.

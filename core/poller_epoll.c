@@ -103,8 +103,8 @@ int neap_poller_remove(neap_poller *poller, neap_fd *fd) {
 
 static int wait_coarse(const neap_poller *poller, struct epoll_event *events,
                        int64_t timeout_ns) {
-    int timeout_ms = neap_clock_poll_ms(timeout_ns);
-    return epoll_wait(poller->queue, events, EVENTS_MAX, timeout_ms);
+    int timeout = neap_clock_ms(timeout_ns);
+    return epoll_wait(poller->queue, events, EVENTS_MAX, timeout);
 }
 
 static int wait_fine(const neap_poller *poller, struct epoll_event *events,

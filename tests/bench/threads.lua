@@ -2,10 +2,12 @@
 --
 -- What other threads cost. Prints, for
 --
---     neap tests/bench/threads.lua offload     the median round trip of an empty
---         function in nanoseconds of wall time, and the CPU of one
---     neap tests/bench/threads.lua channel     small values a second of wall
---         time, put in one thread and got in another
+--     neap tests/bench/threads.lua offload
+--         the median round trip of an empty function in nanoseconds of wall
+--         time, and the CPU of one
+--     neap tests/bench/threads.lua channel
+--         small values a second of wall time, put in one thread and got in
+--         another
 
 local neap = require "neap"
 

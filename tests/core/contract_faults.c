@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What both backends must do when the system, or the allocator, refuses.
 //
-// The two calls of epoll that cannot be made to fail from outside are defined
-// here in place of the C library's; over poll nobody calls them.
+// The calls that cannot be made to fail from outside are defined here in place
+// of the C library's: two of epoll's, which over poll nobody calls, and poll.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -18,12 +18,15 @@
 enum {
     NUMBERS_MAX = 256, // no test opens a higher one but the crowd
     CROWD = 300,       // more than a backend takes from the kernel at once
-    WATCHED = 40       // more than its first arrays hold
+    WATCHED = 40,      // more than its first arrays hold
+    FEW = 16           // descriptors that poll has room for at all times
 };
 
 static int pwait2_error;      // what epoll_pwait2 fails with; 0: it works
 static int pwait2_calls;      // how often it was called
 static int control_left = -1; // calls of epoll_ctl that work; negative: all
+static int poll_error;        // what poll fails with for many; 0: it works
+static int poll_calls;        // how often it did
 
 // NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 int epoll_pwait2(int queue, struct epoll_event *events, int max,
@@ -38,10 +41,21 @@ int epoll_ctl(int queue, int op, int fd, struct epoll_event *event) {
     if (control_left > 0) control_left--;
     return (int)syscall(SYS_epoll_ctl, queue, op, fd, event);
 }
+
+// The table of a few stands on the kernel's stack, and takes no memory.
+int poll(struct pollfd *slots, nfds_t count, int timeout_ms) {
+    struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+                               .tv_nsec = timeout_ms % 1000 * 1000000L};
+    bool refused = poll_error && count > FEW;
+    poll_calls += refused;
+    if (refused) return errno = poll_error, -1;
+    return (int)syscall(SYS_ppoll, slots, count,
+                        timeout_ms < 0 ? NULL : &timeout, NULL, 8);
+}
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 static int setup(void **state) {
-    pwait2_error = pwait2_calls = 0;
+    pwait2_error = pwait2_calls = poll_error = poll_calls = 0;
     control_left = -1;
     return stage_setup(state);
 }
@@ -254,6 +268,43 @@ static void a_wait_that_fails_says_why(void **state) {
     assert_int_equal(rc, host >= 0 ? -EBADF : -EINVAL);
 }
 
+// Without memory poll cannot look at many: nothing is lost, the wake-up is
+// heard, and between two looks is a pause.
+static void check_scarce(stage *on, int error) {
+    static pair pairs[WATCHED];
+    static probe readers[WATCHED];
+    for (int i = 0; i < WATCHED; i++) {
+        open_pair(&pairs[i], on, NEAP_FD_STREAM);
+        probe_init(&readers[i], on, '\0', NULL);
+        wait_in(&readers[i], &pairs[i].fd, NEAP_IN);
+    }
+    look(on);
+    poll_error = error;
+    peer_sends(&pairs[WATCHED - 1], "x");
+    neap_poller_wake(on->loop.poller);
+    assert_int_equal(poll_for(on, -1), 0); // at once, or ctest's time is up
+    expect_silence(on);
+    int64_t start_ns = neap_clock_ns();
+    if (poll_calls > 0) { // over epoll it has been reported
+        assert_int_equal(poll_for(on, -1), 0);
+        assert_true(neap_clock_ns() - start_ns >= SILENCE_NS);
+    }
+    poll_error = 0;
+    expect_woken(on, &readers[WATCHED - 1], NEAP_WAKE_READY);
+    for (int i = 0; i < WATCHED; i++) {
+        close_pair(&pairs[i]);
+        neap_task_term(&readers[i].task);
+    }
+}
+
+static void without_memory_a_wait_pauses_and_asks_again(void **state) {
+    check_scarce(*state, ENOMEM); // N35
+}
+
+static void as_it_does_where_that_is_called_eagain(void **state) {
+    check_scarce(*state, EAGAIN); // N35
+}
+
 // ---- kernels and sandboxes without epoll_pwait2
 
 static void expect_not_early(stage *on, int64_t timeout_ns) {
@@ -310,6 +361,8 @@ int main(void) {
         ON_TRIAL(without_memory_what_is_watched_stays_so),
         ON_TRIAL(more_events_than_one_look_takes_are_not_lost),
         cmocka_unit_test(a_wait_that_fails_says_why),
+        ON_TRIAL(without_memory_a_wait_pauses_and_asks_again),
+        ON_TRIAL(as_it_does_where_that_is_called_eagain),
         ON_TRIAL(an_old_kernel_waits_no_shorter),
         ON_TRIAL(a_sandbox_waits_no_shorter),
         ON_TRIAL(an_old_errno_is_not_taken_for_a_refusal),

@@ -59,7 +59,7 @@ calls.errnos = {
     -- the poller; what it cannot wait for at all ends the program, in words
     epoll_ctl = "EBADF ENOMEM ENOSPC EPERM",
     epoll_wait = "EINTR",
-    poll_wait = "EINTR",
+    poll_wait = "EAGAIN EINTR ENOMEM",
     epoll_pwait2 = "EINTR ENOSYS EPERM",
 }
 
