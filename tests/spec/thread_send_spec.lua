@@ -300,13 +300,12 @@ describe("what one sends begins in the order of sending:", function() -- P2
         ticks = ticks + 1
       end
     end)
-    local before = 0
+    local seen
     for _ = 1, 20 do
       for _ = 1, 1000 do thread:call_soon(function() last = ticks end) end
-      local now = thread:spawn(function() return ticks end):await()
-      assert.is_true(now > before)
-      before = now
+      seen = thread:spawn(function() return ticks end):await()
     end
+    assert.is_true(seen >= 10) -- two rounds are more than a pass
     thread:spawn(function() over = true end):await()
     ticker:await()
   end)
