@@ -20,10 +20,13 @@ lua_Integer neapL_count_line(const neap_list *line) {
     return count;
 }
 
-void neapL_add_line(lua_State *L, const neap_list *line, const char *who) {
-    lua_Integer count = neapL_count_line(line);
+void neapL_add_waiting(lua_State *L, lua_Integer count, const char *who) {
     if (count == 0) return;
     lua_pushfstring(L, ", %I %s%s waiting", (LUAI_UACINT)count, who,
                     count > 1 ? "s" : "");
     lua_concat(L, 2);
+}
+
+void neapL_add_line(lua_State *L, const neap_list *line, const char *who) {
+    neapL_add_waiting(L, neapL_count_line(line), who);
 }

@@ -76,6 +76,7 @@ void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     neapL_open_map(L, rt);
     neapL_open_wait(L, rt);
     neapL_open_queue(L, rt);
+    neapL_open_channel(L, rt);
     neapL_open_event(L, rt);
     neapL_open_lock(L, rt);
     neapL_open_semaphore(L, rt);

@@ -101,6 +101,8 @@ typedef enum neapL_doing { // what a task waits for, for people to read
     NEAPL_GET,
     NEAPL_PUT,
     NEAPL_JOIN,
+    NEAPL_CHANNEL_GET,
+    NEAPL_CHANNEL_PUT,
     NEAPL_ACCEPT,
     NEAPL_CONNECT,
     NEAPL_RECV,
@@ -442,6 +444,7 @@ void neapL_open_map(lua_State *L, neap_runtime *rt);
 void neapL_open_wait(lua_State *L, neap_runtime *rt);
 void neapL_open_loop(lua_State *L, neap_runtime *rt);
 void neapL_open_queue(lua_State *L, neap_runtime *rt);
+void neapL_open_channel(lua_State *L, neap_runtime *rt);
 void neapL_open_event(lua_State *L, neap_runtime *rt);
 void neapL_open_lock(lua_State *L, neap_runtime *rt);
 void neapL_open_semaphore(lua_State *L, neap_runtime *rt);

@@ -15,6 +15,8 @@
 // The order of the items is known to store and take_stored alone: the oldest
 // comes out first, or the newest (LifoQueue), or the least (PriorityQueue). In
 // a PriorityQueue the priority of an item stands behind it on the stack.
+#include "bindings/queue.h"
+
 #include <assert.h>
 #include <math.h>
 
@@ -134,14 +136,14 @@ static bool take_item(lua_State *L, neapL_queue *queue) {
     return true;
 }
 
-static int push_closed(lua_State *L) {
+int neapL_push_closed(lua_State *L) {
     lua_pushnil(L);
     lua_pushliteral(L, "closed");
     return 2;
 }
 
-static int raise_closed(lua_State *L) {
-    neapL_pusherror(L, &neapL_queue_closed, NULL);
+int neapL_raise_closed(lua_State *L, const char *message) {
+    neapL_pusherror(L, &neapL_queue_closed, message);
     return lua_error(L);
 }
 
@@ -149,14 +151,15 @@ static int raise_closed(lua_State *L) {
 
 static int entered_k(lua_State *L, int status, lua_KContext ctx) {
     (void)ctx;
-    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED) return raise_closed(L);
+    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED)
+        return neapL_raise_closed(L, NULL);
     return 0;
 }
 
 static int put_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_queue *queue = (neapL_queue *)ctx;
     neapL_woken(L, status);
-    if (queue->closed) return raise_closed(L);
+    if (queue->closed) return neapL_raise_closed(L, NULL);
     if (put_item(L, queue)) return 0;
     neapL_task *task = neapL_waiting(L, NEAPL_PUT);
     neap_task_wait(&task->core, &queue->putters);
@@ -200,7 +203,7 @@ static int queue_put(lua_State *L) {
 // queue:try_put(value [, priority]) -> whether there was room
 static int queue_try_put(lua_State *L) {
     neapL_queue *queue = check_put(L);
-    if (queue->closed) return raise_closed(L);
+    if (queue->closed) return neapL_raise_closed(L, NULL);
     lua_pushboolean(L, put_item(L, queue));
     return 1;
 }
@@ -210,7 +213,7 @@ static int queue_try_put(lua_State *L) {
 // Gets an item, or waits for it and goes on with k.
 static int take_or_wait(lua_State *L, neapL_queue *queue, lua_KFunction k) {
     if (take_item(L, queue)) return 1;
-    if (queue->closed) return push_closed(L);
+    if (queue->closed) return neapL_push_closed(L);
     neapL_task *task = neapL_waiting(L, NEAPL_GET);
     lua_pushnil(L); // ITEM: where hand_over will write
     neap_task_wait(&task->core, &queue->getters);
@@ -219,7 +222,7 @@ static int take_or_wait(lua_State *L, neapL_queue *queue, lua_KFunction k) {
 
 static int arrived_k(lua_State *L, int status, lua_KContext ctx) {
     (void)ctx;
-    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED) return push_closed(L);
+    if (neapL_woken(L, status) == NEAP_WAKE_CLOSED) return neapL_push_closed(L);
     assert(lua_gettop(L) == ITEM);
     return 1;
 }
@@ -249,14 +252,14 @@ static int queue_try_get(lua_State *L) {
         lua_insert(L, -2);
         return 2;
     }
-    if (queue->closed) return push_closed(L);
+    if (queue->closed) return neapL_push_closed(L);
     lua_pushboolean(L, 0);
     return 1;
 }
 
 // ---- items: get, but a `for` would stop at nil
 
-static int refuse_nil(lua_State *L, int results) {
+int neapL_refuse_nil(lua_State *L, int results) {
     if (results == 1 && lua_isnil(L, -1))
         return luaL_error(L, "items() came upon a nil item, at which a 'for' "
                              "would stop: use get()");
@@ -264,25 +267,29 @@ static int refuse_nil(lua_State *L, int results) {
 }
 
 static int came_k(lua_State *L, int status, lua_KContext ctx) {
-    return refuse_nil(L, arrived_k(L, status, ctx));
+    return neapL_refuse_nil(L, arrived_k(L, status, ctx));
 }
 
 static int next_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_woken(L, status);
-    return refuse_nil(L, take_or_wait(L, (neapL_queue *)ctx, came_k));
+    return neapL_refuse_nil(L, take_or_wait(L, (neapL_queue *)ctx, came_k));
 }
 
 static int next_item(lua_State *L) {
     return neapL_begin(L, (lua_KContext)check_get(L), next_k);
 }
 
+int neapL_push_items(lua_State *L, lua_CFunction next) {
+    lua_pushlightuserdata(L, neapL_rt(L));
+    lua_pushcclosure(L, next, 1);
+    lua_pushvalue(L, QUEUE);
+    return 2;
+}
+
 // for value in queue:items() do: until it is closed and drained
 static int queue_items(lua_State *L) {
     check_queue(L);
-    lua_pushlightuserdata(L, neapL_rt(L));
-    lua_pushcclosure(L, next_item, 1);
-    lua_pushvalue(L, QUEUE);
-    return 2;
+    return neapL_push_items(L, next_item);
 }
 
 // ---- join
@@ -359,8 +366,7 @@ static int queue_tostring(lua_State *L) {
     return 1;
 }
 
-// The room asked for at argument 1.
-static lua_Integer check_max(lua_State *L) {
+lua_Integer neapL_checkmax(lua_State *L) {
     if (lua_isnoneornil(L, 1)) return LUA_MAXINTEGER;
     if (luaL_checknumber(L, 1) >= (lua_Number)HUGE_VAL) return LUA_MAXINTEGER;
     int exact;
@@ -373,7 +379,7 @@ static lua_Integer check_max(lua_State *L) {
 }
 
 static int new_queue(lua_State *L, neapL_order order) {
-    lua_Integer max = check_max(L);
+    lua_Integer max = neapL_checkmax(L);
     neapL_queue *queue = neapL_new(L, &queue_type, 1);
     queue->max = max;
     queue->order = order;

@@ -259,9 +259,10 @@ static inline lua_State *neapL_waits_in(const neapL_task *task) {
 // The coroutine in which the first task of a line waits. (line.c)
 lua_State *neapL_first_of(const neap_list *line);
 
-// How many stand in a line; the same, where any do, behind the string on top:
-// ", 2 getters waiting". [-1, +1, m]
+// How many stand in a line; and, where any do, so many in words behind the
+// string on top: ", 2 getters waiting". [-1, +1, m]
 lua_Integer neapL_count_line(const neap_list *line);
+void neapL_add_waiting(lua_State *L, lua_Integer count, const char *who);
 void neapL_add_line(lua_State *L, const neap_list *line, const char *who);
 
 // Runs one slice of it: the resume hook's part for NEAPL_TASK. (slice.c)

@@ -236,6 +236,43 @@ function Queue:join() end
 ---@return integer count  items that can be got
 function Queue:len() end
 
+-- Channel -------------------------------------------------------------------
+
+---A Queue between threads: values are copied when they are put.
+---@class neap.Channel
+---@operator len: integer
+local Channel = {}
+
+---Puts a copy of a value in (waits for room). Raises QueueClosed.
+---@param value any
+function Channel:put(value) end
+
+---@param value any
+---@return boolean put  whether there was room
+function Channel:try_put(value) end
+
+---Takes the next value (waits for one); `nil, "closed"` at the end.
+---@return any value
+---@return "closed"? closed
+function Channel:get() end
+
+---`true, value`, or `false`, or `nil, "closed"`.
+---@return boolean? got
+---@return any value
+function Channel:try_get() end
+
+---The values until the Channel is closed and drained (waits).
+---@return fun(channel: neap.Channel): any iterator
+---@return neap.Channel
+function Channel:items() end
+
+---Nothing comes in any more.
+---@param drop? boolean  drop what is in
+function Channel:close(drop) end
+
+---@return integer count  items that can be got
+function Channel:len() end
+
 -- Event, Lock, Semaphore, Condition, Barrier --------------------------------
 
 ---Something that happens, and may be waited for.
@@ -860,6 +897,11 @@ function neap.resolve(host, service) end
 ---@return any ...
 ---@overload fun(options: neap.OffloadOptions, fn: function, ...): any
 function neap.offload(fn, ...) end
+
+---A Channel.
+---@param max? number  room; nil, math.huge: no bound; 0: a rendezvous
+---@return neap.Channel
+function neap.Channel(max) end
 
 ---A loop of its own in a thread of the system, fn being its main task.
 ---@param fn function  copied over, with its arguments

@@ -22,7 +22,7 @@
 
 local groups = {"clock", "cancel", "scopes", "await", "errors", "between",
     "sockets", "streams", "datagrams", "names", "servers", "coroutines",
-    "hosts", "values"}
+    "hosts", "values", "channels"}
 
 -- What `sample` runs: cheap to build, quick to fail.
 local sampled = {Q5 = "spec.queue", C8 = "spec.cancel"}

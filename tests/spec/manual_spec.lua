@@ -114,6 +114,7 @@ local function samples()
     timeout = timeout,
     group = group,
     queue = neap.Queue(),
+    channel = neap.Channel(),
     event = neap.Event(),
     lock = neap.Lock(),
     semaphore = neap.Semaphore(1),
@@ -179,7 +180,10 @@ local ordinary = {
 local function special_of(sample)
   local set = {}
   for name in pairs(debug.getmetatable(sample)) do
-    if not ordinary[name] and not is_public(name) then set[name] = true end
+    local named = type(name) == "string" -- what is not is nobody's business
+    if named and not ordinary[name] and not is_public(name) then
+      set[name] = true
+    end
   end
   return names_of(set)
 end
@@ -275,6 +279,9 @@ local calls = {
     local group <close> = neap.group()
     group:wait()
   end,
+  ["channel:put"] = function(its) its.channel:put(1) end,
+  ["channel:get"] = function(its) its.channel:get() end,
+  ["channel:items"] = function(its) its.channel:items()(its.channel) end,
   ["queue:put"] = function(its) its.queue:put(1) end,
   ["queue:get"] = function(its) its.queue:get() end,
   ["queue:items"] = function(its) its.queue:items()(its.queue) end,
@@ -321,6 +328,7 @@ local function ready_things()
     ended = neap.Future(),
     task = neap.spawn(math.abs, 1),
     queue = neap.Queue(),
+    channel = neap.Channel(),
     event = neap.Event(),
     socket = a,
     peer = b,
@@ -330,6 +338,7 @@ local function ready_things()
   its.udp:send_to("datagram", its.udp:sockname())
   its.ended:set_result()
   its.queue:put "item"
+  its.channel:put "item"
   its.event:set()
   neap.yield()
   return its
