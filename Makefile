@@ -37,6 +37,12 @@ faults:                 ## every fault of every system call, and worse peers
 	@.ci/deps build test
 	@tests/fault/run
 
+.PHONY: threads
+threads:                ## all that has threads, under ThreadSanitizer, 200 seeds
+	@.ci/deps build test
+	@tests/run tsan
+	@tests/race/sweep build/tsan
+
 .PHONY: bench
 bench: all              ## each figure beside its limit
 	@.ci/deps test

@@ -57,15 +57,18 @@ end
 
 -- Tasks --------------------------------------------------------------------
 
--- The function as the body of a test: a task that has 10 s.
+-- Seconds after which a test hangs: more where all is slow.
+local patience = tonumber(os.getenv "NEAP_PATIENCE") or 10
+
+-- The function as the body of a test: a task that ends, or hangs.
 function sockets.bounded(fn)
   return function()
     local task = neap.spawn(fn)
-    neap.wait({task}, {timeout = 10})
+    neap.wait({task}, {timeout = patience})
     if task:done() then return task:await() end
     local words = tostring(task)
     task:cancel()
-    error("not through in 10 s: " .. words, 0)
+    error("not through in " .. patience .. " s: " .. words, 0)
   end
 end
 
