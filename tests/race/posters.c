@@ -8,6 +8,7 @@
 // What was taken is called, once, in its thread's order, and nothing else is.
 // The last line says how much that was.
 
+#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
