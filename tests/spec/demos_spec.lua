@@ -239,3 +239,28 @@ describe("port_forward", function()
         end
     end)
 end)
+
+-- A loop for each processor ------------------------------------------------
+
+describe("prefork_echo", function()
+    test("shares 200 connections out between two loops", function()
+        local server <close> = server_of("demos/prefork_echo", "0 2")
+        local port = server:port()
+        neap.map({1, 2}, function()
+            for _ = 1, 100 do
+                local sock <close> = assert(neap.connect("127.0.0.1", port))
+                assert(sock:send "hello")
+                assert.equal("hello", sock:read(5))
+            end
+        end)
+        os.execute("kill -INT " .. server.pid)
+        local served = {}
+        for line in server.out:lines() do
+            local count = line:match "^loop %d served (%d+) connections$"
+            served[#served + 1] = tonumber(count)
+        end
+        assert.equal(2, #served)
+        assert.equal(200, served[1] + served[2])
+        assert.is_true(math.max(served[1], served[2]) <= 140)
+    end)
+end)
