@@ -112,7 +112,6 @@ function Task:spawned_at() end
 ---@return number? seconds  for how long, to a tenth
 function Task:waits() end
 
----A value that comes later; `neap.Future` makes one.
 ---A Task that stands for a loop in another thread.
 ---@class neap.Thread: neap.Task
 local Thread = {}
@@ -130,6 +129,7 @@ function Thread:call_soon(fn, ...) end
 ---Ends its run_forever, or else all that it runs.
 function Thread:stop() end
 
+---A value that comes later; `neap.Future` makes one.
 ---@class neap.Future: neap.Awaitable
 local Future = {}
 
