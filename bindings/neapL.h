@@ -68,6 +68,10 @@ void neapL_checknames(lua_State *L, int index, const char *known);
 int neapL_optlimit(lua_State *L, int index, const char *name);
 int64_t neapL_optseconds(lua_State *L, int index, const char *name);
 
+// lua_toclose of a C function's slot. Lua drops the call of a __close for which
+// it has no memory, so what that needs is reserved before. [-0, +0, m]
+void neapL_toclose(lua_State *L, int index);
+
 // Makes the metatable of a type. [-0, +0, m]
 void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type);
 
@@ -387,6 +391,10 @@ int64_t neapL_deadline(neap_runtime *rt, int64_t duration_ns);
 // (loopface.c)
 bool neapL_stop(neap_runtime *rt);
 
+// Calls a function of one argument, a light userdata, where nothing may raise;
+// false: it raised an error, which is dropped.
+bool neapL_protect(lua_State *L, lua_CFunction fn, void *ud);
+
 typedef bool (*neapL_until)(neap_runtime *rt, const void *ud);
 
 // Turns the loop until `until(rt, ud)` holds; L is the thread that calls. A
@@ -429,6 +437,8 @@ void neapL_close_tasks(neap_runtime *rt);
 
 void neapL_open_run(lua_State *L, neap_runtime *rt);
 void neapL_open_time(lua_State *L, neap_runtime *rt);
+void neapL_open_cancel(lua_State *L);
+void neapL_open_deadlock(lua_State *L);
 void neapL_open_task(lua_State *L, neap_runtime *rt);
 void neapL_open_context(lua_State *L, neap_runtime *rt);
 void neapL_open_future(lua_State *L, neap_runtime *rt);

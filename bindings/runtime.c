@@ -163,11 +163,12 @@ static int init_state(lua_State *L) {
     return 0;
 }
 
+// The room on the main thread's stack stays there: a turn needs none.
 static int init(neap_runtime *rt, lua_State *L) {
     rt->L = rt->turner = L;
     rt->error = "";
     neapL_limits_init(rt);
-    if (!lua_checkstack(L, LUA_MINSTACK)) return -ENOMEM;
+    if (!lua_checkstack(L, 3 * LUA_MINSTACK)) return -ENOMEM;
     int rc = init_loop(rt);
     if (rc < 0) return rc;
     lua_pushcfunction(L, init_state);
