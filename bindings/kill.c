@@ -113,6 +113,8 @@ static void empty_group(neapL_group *group) {
 static void drop_task(neapL_task *task) {
     neap_runtime *rt = neapL_of_loop(task->core.loop);
     neapL_future_drop(rt->L, &task->future);
+    if (task->core.state == NEAP_TASK_WAITING)
+        neapL_socket_forsake(neapL_innermost(task->co), task);
     neap_task_term(&task->core);
     neapL_thread_drop(rt, task->co, task->scope.tag);
     neapL_unanchor(rt->L, rt, task);

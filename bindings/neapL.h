@@ -227,8 +227,10 @@ struct neap_runtime {
     neap_list borrowing; // entries of descriptors that are not ours
     int anchors;         // registry: table of what the loop holds by itself
     char *scratch;       // recv's buffer, allocated by the first; or NULL
-    neap_list buffers;   // of Sockets, that hold unread bytes (buffer.h)
-    struct neapL_buffer *spare;    // the next of them; or NULL
+    neap_list sockets;   // all of them (socket.h)
+    struct neapL_socket *closed_socket; // of handles that outlive the runtime
+    neap_list buffers;          // of Sockets, that hold unread bytes (buffer.h)
+    struct neapL_buffer *spare; // the next of them; or NULL
     struct neapL_workers *workers; // of neap.offload; NULL: none yet
     neap_list calls;               // of neap.thread, that have not ended
     neap_list futures;             // handles that neap_future_new gave the host

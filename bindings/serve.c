@@ -71,7 +71,7 @@ static int ended_k(lua_State *L, int status, lua_KContext ctx);
 // Suspends until a connection ended or the listener was closed; or, where the
 // world outside may help, for `span_ns`.
 static int await_end(lua_State *L, int64_t span_ns) {
-    neapL_socket *listener = lua_touserdata(L, LISTENER);
+    neapL_socket *listener = neapL_tosocket(L, LISTENER);
     if (!neapL_is_open(listener)) return lua_pushboolean(L, 1), 1;
     neapL_task *task = neapL_waiting(L, NEAPL_SERVE);
     lua_settop(L, TOLD);
@@ -233,7 +233,7 @@ static void push_function(lua_State *L, lua_CFunction function) {
 // options.max is returned.
 static int check_arguments(lua_State *L, int64_t *grace_ns) {
     enum { OPTIONS = HANDLER + 1 };
-    const neapL_socket *listener = neapL_check(L, LISTENER, &neapL_socket_type);
+    const neapL_socket *listener = neapL_checksocket(L, LISTENER);
     luaL_argcheck(L, listener->listening, LISTENER, "it does not listen");
     luaL_checktype(L, HANDLER, LUA_TFUNCTION);
     *grace_ns = NEAP_NEVER_NS;
