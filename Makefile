@@ -43,6 +43,13 @@ threads:                ## all that has threads, under ThreadSanitizer, 200 seed
 	@tests/run tsan
 	@tests/race/sweep build/tsan
 
+.PHONY: oom
+oom:                    ## no memory, at any time, in programs of all kinds
+	@.ci/deps build test
+	@cmake --preset dev > /dev/null
+	@cmake --build build/dev --parallel $(jobs) --target neap_oom > /dev/null
+	@build/dev/neap-oom full
+
 .PHONY: bench
 bench: all              ## each figure beside its limit
 	@.ci/deps test

@@ -21,7 +21,7 @@ typedef struct borrowed {
 enum { NUMBER_MAX = 1 << 24 }; // above what any kernel gives out
 
 int neapL_checkdescriptor(lua_State *L, int arg) {
-    const neapL_socket *sock = neapL_test(L, arg, &neapL_socket_type);
+    const neapL_socket *sock = neapL_testsocket(L, arg);
     if (sock) return sock->fd.number;
     if (!lua_isinteger(L, arg))
         luaL_typeerror(L, arg, "Socket or descriptor number");

@@ -66,6 +66,13 @@ void neapL_anchor(lua_State *L, neap_runtime *rt, int index) {
     lua_pop(L, 1);
 }
 
+void neapL_anchor_reserve(lua_State *L, neap_runtime *rt, const void *ud) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
+    lua_pushboolean(L, 0);
+    lua_rawsetp(L, -2, ud);
+    lua_pop(L, 1);
+}
+
 void neapL_unanchor(lua_State *L, neap_runtime *rt, const void *ud) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->anchors);
     lua_pushnil(L);
@@ -206,13 +213,32 @@ void neapL_callback_slice(neap_runtime *rt, neap_task *callback) {
     neapL_handle_call(rt, handle);
 }
 
-void neapL_callback_wake(lua_State *L, int index, neap_task *callback) {
-    neap_runtime *rt = neapL_of_loop(callback->loop);
-    neapL_getextra(L, index, "callbacks");
-    lua_rawgetp(L, -1, NEAP_OWNER(callback, neapL_handle, core));
-    neapL_anchor(L, rt, -1);
-    lua_pop(L, 2);
-    neap_task_wake(callback, NEAP_WAKE_READY);
+// Each callback of the line gets a place in the table of anchors, or, with
+// `hold`, is put there. [-0, +0, m]
+static void take_places(lua_State *L, int callbacks, const neap_list *line,
+                        bool hold) {
+    const neap_link *link = line->next;
+    for (; link != line; link = link->next) {
+        neap_task *core = NEAP_OWNER(link, neap_task, link);
+        const neapL_handle *handle = NEAP_OWNER(core, neapL_handle, core);
+        if (core->kind != NEAPL_CALLBACK) continue;
+        if (hold) lua_rawgetp(L, callbacks, handle);
+        else lua_pushboolean(L, 0);
+        lua_rawsetp(L, -2, handle);
+    }
+}
+
+// What has a place needs no memory for it: all of them are held, or none.
+void neapL_callbacks_anchor(lua_State *L, int index) {
+    const neapL_future *future = lua_touserdata(L, index);
+    if (neapL_getextra(L, index, "callbacks") == LUA_TTABLE) {
+        int callbacks = lua_gettop(L);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, neapL_find(L)->anchors);
+        take_places(L, callbacks, &future->line, false);
+        take_places(L, callbacks, &future->line, true);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
 }
 
 // ---- on_done

@@ -14,6 +14,8 @@
 #include "bindings/report.h"
 #include "bindings/task.h"
 
+static const char spare = 's'; // registry: a Cancelled, for want of memory
+
 // The Cancelled for the reason on top of L, pushed.
 static void push_for(lua_State *L) {
     int reason = lua_gettop(L);
@@ -78,15 +80,60 @@ bool neapL_scope_cancel(lua_State *L, neap_scope *scope) {
     return neap_scope_cancel(scope);
 }
 
-// Pushes what is kept of a scope's own cancel: nil where it has raised nothing.
+void neapL_push_spare(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &spare);
+}
+
+typedef struct stop { // of a scope, or of a task
+    neap_scope *scope;
+    neapL_task *task;
+    const char *reason;
+} stop;
+
+// Protected: the Cancelled of a scope that is stopped.
+static int keep_stop(lua_State *L) {
+    const stop *it = lua_touserdata(L, 1);
+    lua_pushstring(L, it->reason);
+    keep(L, it->scope);
+    return 0;
+}
+
+void neapL_scope_stop(lua_State *L, neap_scope *scope, const char *reason) {
+    stop it = {.scope = scope, .reason = reason};
+    if (scope->cancelled) return;
+    neapL_protect(L, keep_stop, &it); // or the spare one stands in for it
+    neap_scope_cancel(scope);
+}
+
+// Protected.
+static int stop_task(lua_State *L) {
+    const stop *it = lua_touserdata(L, 1);
+    lua_pushstring(L, it->reason);
+    neapL_task_cancel(L, it->task);
+    return 0;
+}
+
+bool neapL_task_stop(lua_State *L, neapL_task *task, const char *reason) {
+    stop it = {.task = task, .reason = reason};
+    if (task->scope.cancelled) return false;
+    if (!neapL_protect(L, stop_task, &it)) neap_scope_cancel(&task->scope);
+    return true;
+}
+
+// Pushes what is kept of a scope's own cancel: nil where that is a time-out's
+// which has raised nothing.
 static void push_kept(lua_State *L, const neap_scope *scope) {
     if (scope->kind != NEAPL_SCOPE_TASK) {
         lua_rawgetp(L, LUA_REGISTRYINDEX, scope);
-        return;
+        if (!lua_isnil(L, -1) || scope->kind == NEAPL_SCOPE_BLOCK) return;
+    } else {
+        neapL_task_push(L, NEAPL_CORE_TASK(scope->task));
+        neapL_getvalue(L, -1);
+        lua_remove(L, -2);
+        if (!lua_isnil(L, -1)) return;
     }
-    neapL_task_push(L, NEAPL_CORE_TASK(scope->task));
-    neapL_getvalue(L, -1);
-    lua_remove(L, -2);
+    lua_pop(L, 1);
+    neapL_push_spare(L);
 }
 
 void neapL_push_cancelled_by(lua_State *L, const neap_scope *scope) {
@@ -120,4 +167,10 @@ bool neapL_is_cancel_of(lua_State *L, const neap_scope *scope, int index) {
     if (!neapL_iserror(L, index, &neapL_cancelled)) return false;
     while (scope && !neapL_is_cancel_by(L, scope, index)) scope = scope->parent;
     return scope != NULL;
+}
+
+void neapL_open_cancel(lua_State *L) {
+    neapL_pusherror(L, &neapL_cancelled,
+                    "cancelled: there is no memory for the reason");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spare);
 }

@@ -217,7 +217,7 @@ void neap_future_release(neap_future *future) {
 static void cancel_last(neap_runtime *rt) {
     neap_future *future = NEAP_OWNER(rt->futures.prev, neap_future, link);
     if (future->state != PENDING) return;
-    if (neapL_protect(rt, cancel, future)) return;
+    if (neapL_protect(rt->L, cancel, future)) return;
     if (rt->futures.prev != &future->link || future->state != PENDING) return;
     settle(future);
     tell(future);

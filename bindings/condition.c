@@ -105,7 +105,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_woken(L, status);
     neapL_lock_checkheld(L, lock, "wait");
     neapL_new(L, &shelter_type, 0);
-    lua_toclose(L, COVER);
+    neapL_toclose(L, COVER);
     neapL_task *task = neapL_waiting(L, NEAPL_CONDITION);
     neapL_lock_pass(lock);
     neap_task_wait(&task->core, &condition->line);

@@ -144,7 +144,7 @@ static void push_attempts(lua_State *L, const neapL_names *names) {
     set_order(it, names);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &attempts_type);
     lua_setmetatable(L, -2);
-    lua_toclose(L, -1);
+    neapL_toclose(L, -1);
 }
 
 // ---- one attempt

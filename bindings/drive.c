@@ -16,6 +16,15 @@
 
 const char neapL_stuck = 's'; // only its address counts
 
+bool neapL_protect(lua_State *L, lua_CFunction fn, void *ud) {
+    if (!lua_checkstack(L, LUA_MINSTACK)) return false;
+    lua_pushcfunction(L, fn);
+    lua_pushlightuserdata(L, ud);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return true;
+    lua_pop(L, 1);
+    return false;
+}
+
 // ---- turning
 
 typedef struct turning {
@@ -64,15 +73,11 @@ static neapL_task *find_task(neap_runtime *rt, const neap_task *core) {
     return NULL;
 }
 
-// Protected, with the runtime and the error that came over the scheduler.
+// Protected, with the runtime, whose slice it was, if anybody's, and the error
+// that came over the scheduler.
 static int recover(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
-    neapL_task *task = NULL;
-    if (rt->loop.in_turn) task = find_task(rt, neap_loop_abandon(&rt->loop));
-    neapL_leave_slice(rt);
-    rt->limits.now.counting = rt->limits.now.doomed = false;
-    rt->unwinding = NULL;
-    rt->callback_group_id = 0;
+    neapL_task *task = lua_touserdata(L, 2);
     if (rt->callback_contexted) neapL_context_leave(L, rt);
     if (task) neapL_task_kill(L, task, "the task's coroutine");
     else {
@@ -82,12 +87,45 @@ static int recover(lua_State *L) {
     return 0;
 }
 
+// Protected: there is no memory even for that.
+static int drop(lua_State *L) {
+    neapL_task_drop(lua_touserdata(L, 1));
+    return 0;
+}
+
+// The error on top came over the scheduler; it is popped.
+static void meet_error(neap_runtime *rt, lua_State *L) {
+    neapL_task *task = NULL;
+    if (rt->loop.in_turn) task = find_task(rt, neap_loop_abandon(&rt->loop));
+    neapL_leave_slice(rt);
+    rt->limits.now.counting = rt->limits.now.doomed = false;
+    rt->unwinding = NULL;
+    rt->callback_group_id = 0;
+    lua_pushcfunction(L, recover);
+    lua_insert(L, -2);
+    lua_pushlightuserdata(L, rt);
+    lua_insert(L, -2);
+    lua_pushlightuserdata(L, task);
+    lua_insert(L, -2);
+    if (lua_pcall(L, 3, 0, 0) == LUA_OK) return;
+    lua_pop(L, 1);
+    if (task && task->co) neapL_protect(L, drop, task);
+}
+
+static int do_nothing(lua_State *L) { return (void)L, 0; }
+
+// Whether there is memory for the calls below; it stays theirs while they last.
+static bool prepare(lua_State *L) {
+    return lua_checkstack(L, 2 * LUA_MINSTACK) &&
+           neapL_protect(L, do_nothing, NULL);
+}
+
 static int turn_protected(turning *turns, lua_State *L) {
     neap_runtime *rt = turns->rt;
+    if (!prepare(L)) return -ENOMEM;
     lua_State *outer = rt->turner;
     const char *unwinding = rt->unwinding; // a clean-up may have called us
     int close_depth = rt->close_depth;
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
     rt->turner = L;
     rt->unwinding = NULL;
     rt->busy++;
@@ -96,11 +134,7 @@ static int turn_protected(turning *turns, lua_State *L) {
         lua_pushlightuserdata(L, turns);
         if (lua_pcall(L, 1, 0, 0) == LUA_OK) break;
         rt->close_depth = close_depth;
-        lua_pushcfunction(L, recover);
-        lua_insert(L, -2);
-        lua_pushlightuserdata(L, rt);
-        lua_insert(L, -2);
-        if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+        meet_error(rt, L);
     }
     rt->busy--;
     rt->turner = outer;
@@ -190,11 +224,16 @@ static int untie(lua_State *L) {
 bool neapL_deadlock(neap_runtime *rt, lua_State *L) {
     neapL_group *group = find_run(rt);
     if (!group) return false;
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    lua_pushcfunction(L, untie);
-    lua_pushlightuserdata(L, group);
-    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return true;
-    lua_pop(L, 1);
-    neapL_end_group(group); // no memory to tell it: they would stay for ever
+    if (neapL_protect(L, untie, group)) return true;
+    neapL_task *main = group->main;
+    if (main && main->core.state == NEAP_TASK_WAITING)
+        neap_task_wake(&main->core, NEAP_WAKE_STUCK); // the spare one, or older
+    else neapL_end_group(L, group); // they would stay for ever
     return true;
+}
+
+void neapL_open_deadlock(lua_State *L) {
+    neapL_pusherror(L, &neapL_deadlocked,
+                    "deadlock: there is no memory for who waits for what");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &neapL_stuck);
 }

@@ -16,6 +16,10 @@
 
 void neapL_getvalue(lua_State *L, int index) {
     const neapL_future *future = lua_touserdata(L, index);
+    if (future->state >= NEAPL_FAILED && future->shape == NEAPL_NONE) {
+        neapL_push_spare(L); // dropped
+        return;
+    }
     lua_getiuservalue(L, index, 1);
     if (!future->boxed) return;
     lua_rawgeti(L, -1, 1);
@@ -69,15 +73,14 @@ void neapL_setextra(lua_State *L, int index, const char *key) {
 
 // ---- ending
 
-static void wake_line(lua_State *L, int index, neapL_future *future) {
+static void wake_line(lua_State *L, neapL_future *future) {
     while (!neap_list_empty(&future->line)) {
         neap_task *first = neap_task_first(&future->line);
         future->seen |= first->kind != NEAPL_WATCH; // that does it itself
-        if (first->kind == NEAPL_TASK) neap_task_wake(first, NEAP_WAKE_READY);
-        else if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
+        if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
         else if (first->kind == NEAPL_HOST) neapL_host_wake(first);
         else if (first->kind == NEAPL_CFUTURE) neapL_cfuture_notify(L, first);
-        else neapL_callback_wake(L, index, first);
+        else neap_task_wake(first, NEAP_WAKE_READY);
     }
 }
 
@@ -95,29 +98,47 @@ void neapL_future_finish(lua_State *L, int index, int count) {
     index = lua_absindex(L, index);
     if (count > 1) neapL_pack(L, count);
     if (count == 0 && future->cancelling) lua_pushnil(L);
+    if (future->boxed) neapL_callbacks_anchor(L, index);
     if (count > 0 || future->cancelling) neapL_setvalue(L, index);
     future->shape = count == 0   ? NEAPL_NONE
                     : count == 1 ? NEAPL_ONE
                                  : NEAPL_MANY;
     future->state = NEAPL_FINISHED;
-    wake_line(L, index, future);
+    wake_line(L, future);
 }
 
-// A task that failed before anybody waited for it: reported after this turn,
-// unless somebody does by then.
-static void note_failed(lua_State *L, int index, neapL_task *task) {
+// Protected: a task that failed before anybody waited for it: reported after
+// this turn, unless somebody does by then.
+static int note_failed(lua_State *L) {
+    neapL_task *task = lua_touserdata(L, 1);
     neap_runtime *rt = neapL_of_loop(task->core.loop);
     neapL_spawned_at(L, task);
-    neapL_setextra(L, index, "spawned_at");
-    if (neapL_group_of(task)->block) return; // its group raises it
-    if (task->future.seen || task->future.hosted) return;
+    neapL_setextra(L, 1, "spawned_at");
+    if (neapL_group_of(task)->block) return 0; // its group raises it
+    if (task->future.seen || task->future.hosted) return 0;
     if (task->future.lent) { // until somebody takes it
         task->future.reported = true;
         rt->unseen++;
-        return;
+        return 0;
     }
-    neapL_anchor(L, rt, index);
+    neapL_anchor(L, rt, 1);
     task->future.unawaited = true;
+    return 0;
+}
+
+// Where there is no memory for it, that is reported.
+static void note_news(lua_State *L, int index) {
+    const neapL_task *task = lua_touserdata(L, index);
+    neap_runtime *rt = neapL_of_loop(task->core.loop);
+    lua_pushcfunction(L, note_failed);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
+    lua_pop(L, 1);
+    if (task->future.seen || task->future.hosted) return;
+    rt->unseen++;
+    neapL_report_words(rt, "error",
+                       "a task failed: not enough memory to say "
+                       "why");
 }
 
 // What a task failed with is no news if it is the Cancelled; but what was
@@ -148,12 +169,24 @@ void neapL_future_fail(lua_State *L, int index, neapL_state state) {
     neapL_future *future = lua_touserdata(L, index);
     assert(neapL_is_pending(future) && state >= NEAPL_FAILED);
     index = lua_absindex(L, index);
+    if (future->boxed) neapL_callbacks_anchor(L, index);
     neapL_setvalue(L, index);
     future->shape = NEAPL_ONE;
     future->state = state & 3;
-    wake_line(L, index, future);
-    if (is_news(L, index, future))
-        note_failed(L, index, (neapL_task *)(void *)future);
+    wake_line(L, future);
+    if (is_news(L, index, future)) note_news(L, index);
+}
+
+// A callback is not called: it cannot be anchored.
+void neapL_future_drop(lua_State *L, neapL_future *future) {
+    neap_link *link = future->line.next, *next;
+    future->state = NEAPL_CANCELLED;
+    for (; link != &future->line; link = next) {
+        neap_task *core = NEAP_OWNER(link, neap_task, link);
+        next = link->next;
+        if (core->kind == NEAPL_CALLBACK) neap_task_term(core);
+    }
+    wake_line(L, future);
 }
 
 // ---- looking

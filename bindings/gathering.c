@@ -132,8 +132,42 @@ static void set_meta(lua_State *L, const neapL_type *type) {
     lua_setmetatable(L, -2);
 }
 
-// Also __gc. With the runtime closed there is nobody to report to.
-static int gathering_close(lua_State *L) {
+static void cancel_future(lua_State *L, int index) {
+    neapL_future *future = lua_touserdata(L, index);
+    lua_pushliteral(L, "what gathered it is over");
+    if (future->type == &neapL_task_type) {
+        neapL_cancel_at(L, index);
+        return;
+    }
+    neapL_pushcancel(L, index);
+    neapL_future_fail(L, index, NEAPL_CANCELLED);
+}
+
+// Pushes what stands at a place, wherever the gathering itself stands.
+static void push_held(lua_State *L, int index, int place) {
+    const neapL_gathering *gathering = lua_touserdata(L, index);
+    bool apart = gathering->spread && gathering->size <= VALUES_MAX;
+    lua_getiuservalue(L, index, apart ? place : 1);
+    if (apart) return;
+    lua_rawgeti(L, -1, place);
+    lua_remove(L, -2);
+}
+
+// Those that are pending; or, of them, those that were made by the call.
+static void cancel_all(lua_State *L, int index, bool made) {
+    const neapL_gathering *gathering = lua_touserdata(L, index);
+    for (int i = 0; i < gathering->count; i++) {
+        const neapL_watch *watch = &gathering->watches[i];
+        if (!watch->future || !neapL_is_pending(watch->future)) continue;
+        if (made && !watch->made) continue;
+        push_held(L, index, watch->place);
+        cancel_future(L, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+}
+
+// With the runtime closed there is nobody to report to.
+static int gathering_gc(lua_State *L) {
     neapL_gathering *gathering = lua_touserdata(L, 1);
     disperse(gathering);
     if (gathering->lends && !neapL_rt(L)->closing) give_back(L, gathering);
@@ -148,8 +182,18 @@ static int gathering_close(lua_State *L) {
     return 0;
 }
 
+// Of an owner's call that an error cuts off, for want of memory: for the tasks
+// that it made nobody waits any more.
+static int gathering_close(lua_State *L) {
+    neapL_gathering *gathering = lua_touserdata(L, 1);
+    bool cut_off = gathering->pending > 0;
+    disperse(gathering);
+    if (cut_off) cancel_all(L, 1, true);
+    return gathering_gc(L);
+}
+
 static const luaL_Reg meta[] = {
-    {"__close", gathering_close}, {"__gc", gathering_close}, {NULL, NULL}};
+    {"__close", gathering_close}, {"__gc", gathering_gc}, {NULL, NULL}};
 
 // Two names: a slot of a call is closed where the coroutine that made it dies
 // (coroutine.c), an iterator may be another's.
@@ -178,6 +222,7 @@ static neapL_gathering *push_new(lua_State *L, int size, int count,
         neap_task_init(&watch->core, &rt->loop, NEAPL_WATCH);
         watch->future = NULL;
         watch->index = i;
+        watch->made = false;
     }
     set_meta(L, &call_type);
     return gathering;
@@ -203,7 +248,7 @@ void neapL_gathering_lend(lua_State *L) {
 
 neapL_gathering *neapL_gather_up(lua_State *L, int size) {
     neapL_gathering *gathering = neapL_gathering_new(L, size, size);
-    lua_toclose(L, NEAPL_GATHERING);
+    neapL_toclose(L, NEAPL_GATHERING);
     for (int i = 0; i < size; i++) neapL_watch_next(L, &gathering->watches[i]);
     return gathering;
 }
@@ -228,19 +273,20 @@ bool neapL_gathering_push_pending(lua_State *L, int index) {
 // ---- what is to be gathered
 
 // The function at `arg` becomes a task.
-static neapL_future *spawn_at(lua_State *L, int arg) {
+static void spawn_at(lua_State *L, int arg) {
     neap_runtime *rt = neapL_rt(L);
     lua_pushvalue(L, arg);
-    neapL_task *task = neapL_spawn(L, rt, neapL_spawn_group(rt), 0);
+    neapL_spawn(L, rt, neapL_spawn_group(rt), 0);
     lua_replace(L, arg);
-    return &task->future;
 }
 
 neapL_future *neapL_tofuture(lua_State *L, int arg) {
     neapL_future *future = neapL_testfuture(L, arg);
     if (future) return future;
-    if (lua_type(L, arg) == LUA_TFUNCTION) return spawn_at(L, arg);
-    return luaL_typeerror(L, arg, "Task, Future or function"), NULL;
+    if (lua_type(L, arg) != LUA_TFUNCTION)
+        luaL_typeerror(L, arg, "Task, Future or function");
+    spawn_at(L, arg);
+    return lua_touserdata(L, arg);
 }
 
 bool neapL_is_gatherable(lua_State *L, int index) {
@@ -293,18 +339,30 @@ static neapL_gathering *push_holding(lua_State *L, int count) {
     return gathering;
 }
 
+// The argument becomes a future, and is watched.
+static void begin(lua_State *L, neapL_gathering *gathering, int place) {
+    int arg = NEAPL_LIST - 1 + place, apart = gathering->size <= VALUES_MAX;
+    neapL_watch *watch = &gathering->watches[place - 1];
+    watch->made = lua_type(L, arg) == LUA_TFUNCTION;
+    if (watch->made) {
+        spawn_at(L, arg);
+        if (!apart) lua_getiuservalue(L, NEAPL_GATHERING, 1);
+        lua_pushvalue(L, arg);
+        if (apart) lua_setiuservalue(L, NEAPL_GATHERING, place);
+        else lua_rawseti(L, -2, place), lua_pop(L, 1);
+    }
+    neapL_watch_begin(watch, lua_touserdata(L, arg));
+}
+
 neapL_gathering *neapL_gather_arguments(lua_State *L) {
     int count = lua_gettop(L);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
     if (check_arguments(L, count))
         neapL_waiting(L, NEAPL_AWAIT); // or nothing is begun
-    for (int i = 1; i <= count; i++)
-        if (lua_type(L, i) == LUA_TFUNCTION) spawn_at(L, i);
     neapL_gathering *gathering = push_holding(L, count);
-    for (int i = 1; i <= count; i++)
-        neapL_watch_begin(&gathering->watches[i - 1], lua_touserdata(L, i));
     lua_insert(L, NEAPL_GATHERING);
-    lua_toclose(L, NEAPL_GATHERING);
+    neapL_toclose(L, NEAPL_GATHERING);
+    for (int i = 1; i <= count; i++) begin(L, gathering, i);
     return gathering;
 }
 
@@ -352,27 +410,6 @@ neap_wake neapL_gathering_woken(lua_State *L, int status) {
 
 // ---- owning
 
-static void cancel_future(lua_State *L, int index) {
-    neapL_future *future = lua_touserdata(L, index);
-    lua_pushliteral(L, "what gathered it is over");
-    if (future->type == &neapL_task_type) {
-        neapL_cancel_at(L, index);
-        return;
-    }
-    neapL_pushcancel(L, index);
-    neapL_future_fail(L, index, NEAPL_CANCELLED);
-}
-
-static void cancel_all(lua_State *L, neapL_gathering *gathering) {
-    for (int i = 0; i < gathering->count; i++) {
-        const neapL_watch *watch = &gathering->watches[i];
-        if (!watch->future || !neapL_is_pending(watch->future)) continue;
-        neapL_gathering_get(L, watch->place);
-        cancel_future(L, lua_gettop(L));
-        lua_pop(L, 1);
-    }
-}
-
 // Waits until all have ended, whatever happens: by hand, since neapL_woken
 // would raise at a cancel.
 static int end_k(lua_State *L, int status, lua_KContext ctx) {
@@ -396,7 +433,7 @@ int neapL_gathering_end(lua_State *L, lua_CFunction finish) {
     gathering->on_error = false;
     gathering->enough = 0;
     if (task) neapL_cover(&gathering->cover, &task->core);
-    cancel_all(L, gathering);
+    cancel_all(L, NEAPL_GATHERING, false);
     return end_k(L, LUA_OK, 0);
 }
 
@@ -429,7 +466,8 @@ static int own_k(lua_State *L, int status, lua_KContext ctx) {
 int neapL_gathering_own(lua_State *L, lua_CFunction finish) {
     neapL_gathering *gathering = gathering_of(L);
     gathering->finish = finish;
-    if (neapL_is_cancelled(L)) cancel_all(L, gathering); // none of them begins
+    if (neapL_is_cancelled(L))
+        cancel_all(L, NEAPL_GATHERING, false); // none of them begins
     return neapL_begin(L, 0, own_k);
 }
 

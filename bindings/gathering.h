@@ -32,6 +32,7 @@ typedef struct neapL_watch {
     neapL_future *future; // what it watches; NULL: nothing (any more)
     int place;            // of that
     int index;            // its own, in the gathering
+    bool made;            // an owner's call made the future: a task
 } neapL_watch;
 
 struct neapL_gathering {

@@ -56,8 +56,7 @@ void neapL_uncover(neap_scope *cover) {
 }
 
 void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason) {
-    lua_pushstring(L, reason);
-    neapL_scope_cancel(L, &group->scope);
+    neapL_scope_stop(L, &group->scope, reason);
 }
 
 // The group that a callback was made in may have ended since.
@@ -82,42 +81,14 @@ bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
     neap_scope *root = &group->scope, *scope = root;
     while ((scope = neap_scope_next(root, scope, false))) {
         neapL_task *task = neapL_task_of(scope);
-        if (!task || task->future.cancelling) continue;
-        lua_pushstring(L, reason);
-        changed |= neapL_task_cancel(L, task);
+        if (task) changed |= neapL_task_stop(L, task, reason);
     }
     return changed;
 }
 
-// All tasks beneath a scope, in pre-order, in a table that is pushed: children
-// come behind their parents.
-static int push_tasks(lua_State *L, neap_scope *root) {
-    int count = 0;
-    neap_scope *scope = root;
-    lua_newtable(L);
-    while ((scope = neap_scope_next(root, scope, false))) {
-        neapL_task *task = neapL_task_of(scope);
-        if (!task) continue;
-        neapL_task_push(L, task);
-        lua_rawseti(L, -2, ++count);
-    }
-    return count;
-}
-
-// Clean-up may spawn: then there is another round.
-void neapL_kill_beneath(lua_State *L, neap_scope *root) {
-    luaL_checkstack(L, LUA_MINSTACK, NULL);
-    for (int count; (count = push_tasks(L, root)) > 0; lua_pop(L, 1)) {
-        for (; count > 0; count--) {
-            lua_rawgeti(L, -1, count);
-            neapL_task *task = lua_touserdata(L, -1);
-            neapL_pusherror(L, &neapL_ended, NULL);
-            if (task->co) neapL_task_kill(L, task, "the task");
-            else lua_pop(L, 1);
-            lua_pop(L, 1);
-        }
-    }
-    lua_pop(L, 1);
+bool neapL_group_is_over(const neapL_group *group) {
+    const neap_runtime *rt = group->rt;
+    return group == rt->root ? rt->alive == 0 : group->live == 0;
 }
 
 bool neapL_group_idle(const neapL_group *group) {

@@ -17,13 +17,26 @@ static const neapL_type group_type;
 // ---- cancelling
 
 static void cancel(lua_State *L, neapL_block *block, const char *reason) {
-    lua_pushstring(L, reason);
-    neapL_scope_cancel(L, &block->deadline.scope);
+    neapL_scope_stop(L, &block->deadline.scope, reason);
+}
+
+// Protected, with a group and an error.
+static int keep_error(lua_State *L) {
+    const neapL_group *group = lua_touserdata(L, 1);
+    bool forced = neapL_iserror(L, 2, &neapL_ended); // by a deadlock
+    if (!forced) neapL_errors_add(L, group, 2, false);
+    return 0;
 }
 
 void neapL_group_failed(lua_State *L, neapL_group *group, int index) {
-    bool forced = neapL_iserror(L, index, &neapL_ended); // by a deadlock
-    if (!forced) neapL_errors_add(L, group, index, false);
+    index = lua_absindex(L, index);
+    lua_pushcfunction(L, keep_error);
+    lua_pushlightuserdata(L, group);
+    lua_pushvalue(L, index);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        group->starved = true;
+    }
     cancel(L, group->block, "another task of the group failed");
 }
 
@@ -54,6 +67,13 @@ static void let_go(lua_State *L, neapL_group *group, bool failed) {
     }
 }
 
+// An error of its tasks could not be kept: this one stands in for it.
+static void add_starved(lua_State *L, const neapL_group *group) {
+    lua_pushliteral(L, "not enough memory");
+    neapL_errors_add(L, group, -1, true);
+    lua_pop(L, 1);
+}
+
 // The group goes, and the scope. What it comes to takes the place of the error:
 // true where there is one. An own cancel is swallowed where that can be. The
 // errors are put into words last: their __tostring may do anything.
@@ -61,6 +81,7 @@ static bool close_group(lua_State *L, neapL_block *block, lua_KContext mode) {
     neapL_task *task = neapL_block_task(block);
     neapL_group *group = block->group;
     bool failed = mode & FAILED, live = group->live > 0;
+    if (group->starved) add_starved(L, group);
     if (live) let_go(L, group, failed);
     bool errors = neapL_errors_take(L, group);
     if (live) neapL_group_orphan(L, group);

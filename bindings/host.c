@@ -187,7 +187,7 @@ void neapL_host_tell(neap_runtime *rt) {
     while ((core = find_host(&rt->loop.pass)) ||
            (core = find_host(&rt->loop.ready))) {
         neap_list_unlink(&core->link);
-        neapL_protect(rt, tell_host, core);
+        neapL_protect(rt->L, tell_host, core);
     }
     rt->busy--;
 }
@@ -267,19 +267,12 @@ static int fail(neap_runtime *rt, int rc) {
     return -1;
 }
 
-// Protected: the daemons of the group are cancelled.
-static int cancel_daemons(lua_State *L) {
-    neapL_group *group = lua_touserdata(L, 1);
-    neapL_group_cancel_tasks(L, group, "the last other task has ended");
-    return 0;
-}
-
 // Until the group's tasks have ended; daemons are cancelled then. An
 // interruption that no main task could take is the run's failure.
 static int run_group(neap_runtime *rt, neapL_group *group) {
     int rc = neapL_drive(rt, rt->L, is_idle, group);
     if (rc < 0) return fail(rt, rc);
-    neapL_protect(rt, cancel_daemons, group);
+    neapL_group_cancel_tasks(rt->L, group, "the last other task has ended");
     neapL_run_out(group);
     const char *heard = rt->interruption.heard;
     rt->interruption.heard = NULL;
@@ -302,7 +295,7 @@ static int untie(lua_State *L) {
 int neap_turn(neap_runtime *rt, int64_t limit_ns) {
     int rc = check_free(rt);
     if (rc == 0) rc = neapL_turn(rt, rt->L, limit_ns);
-    if (rc == -EDEADLK) neapL_protect(rt, untie, rt);
+    if (rc == -EDEADLK) neapL_protect(rt->L, untie, rt);
     else if (rc < 0) return rc;
     return !is_idle(rt, rt->root);
 }
@@ -343,19 +336,12 @@ static bool has_ended(neap_runtime *rt, const void *ud) {
     return ((const outcome *)ud)->ended;
 }
 
-// Protected: main failed, the others of its group are cancelled.
-static int cancel_group(lua_State *L) {
-    neapL_group_cancel(L, lua_touserdata(L, 1), "the main task failed");
-    return 0;
-}
-
 // Runs the group's main task, and what it leaves behind.
 static int run_main(neap_runtime *rt, neapL_group *group, outcome *end) {
     int rc = neapL_drive(rt, rt->L, has_ended, end);
     if (rc < 0) return fail(rt, rc);
     if (end->status == 0) return run_group(rt, group);
-    if (!neapL_protect(rt, cancel_group, group))
-        neap_scope_cancel(&group->scope);
+    neapL_group_cancel(rt->L, group, "the main task failed");
     neapL_run_out(group);
     return -1;
 }
@@ -370,7 +356,7 @@ int neapL_run_main(neap_runtime *rt, int nargs) {
     int rc = neap_spawn(rt, nargs, note_end, &end);
     if (rc == 0) rc = run_main(rt, group, &end);
     rt->group = outer;
-    neapL_end_group(group);
+    neapL_end_group(rt->L, group);
     if (!end.ended) neapL_host_tell(rt); // only where the poller failed
     neapL_group_close(rt->L, group);
     return rc < 0 ? -1 : 0;

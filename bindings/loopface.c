@@ -44,8 +44,9 @@ static stay *push_stay(lua_State *L, neapL_future *future) {
     neap_runtime *rt = neapL_rt(L);
     lua_settop(L, FUTURE);
     stay *here = neapL_new(L, &stay_type, 0);
+    neap_list_init(&here->link);
+    neapL_toclose(L, STAY);
     neap_list_append(&rt->forevers, &here->link);
-    lua_toclose(L, STAY);
     here->future = future;
     here->stopped = rt->stop_next;
     rt->stop_next = false;

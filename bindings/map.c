@@ -24,6 +24,7 @@ static void begin_next(lua_State *L, neapL_watch *watch) {
     neapL_task *task = neapL_spawn(L, rt, neapL_spawn_group(rt), 1);
     lua_rawseti(L, NEAPL_LIST, place);
     neapL_watch_begin(watch, &task->future);
+    watch->made = true;
 }
 
 // Those that ended make room for others, until none is left.
@@ -59,7 +60,7 @@ static int map(lua_State *L) {
     if (size > 0) neapL_waiting(L, NEAPL_AWAIT); // or nothing is begun
     if (neapL_is_cancelled(L)) return neapL_meet_cancel(L);
     neapL_gathering *gathering = neapL_gathering_new(L, size, limit);
-    lua_toclose(L, NEAPL_GATHERING);
+    neapL_toclose(L, NEAPL_GATHERING);
     for (int i = 0; i < gathering->count; i++)
         begin_next(L, &gathering->watches[i]);
     return mapped(L);

@@ -60,6 +60,8 @@ static void publish(lua_State *L) {
 
 void neapL_openmodule(lua_State *L, neap_runtime *rt) {
     lua_newtable(L);
+    neapL_open_cancel(L);
+    neapL_open_deadlock(L);
     neapL_open_task(L, rt);
     neapL_open_context(L, rt);
     neapL_open_future(L, rt);

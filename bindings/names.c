@@ -239,7 +239,7 @@ int neapL_names_ask(lua_State *L, lua_KFunction next) {
         return neapL_conclude(L, fail(L, EAI_NONAME, 0));
     if (!local && lua_type(L, PORT) == LUA_TSTRING)
         names->count = 0; // the service has to be asked for
-    lua_toclose(L, index);
+    neapL_toclose(L, index);
     return neapL_begin(L, index, ask_k);
 }
 

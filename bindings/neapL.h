@@ -68,6 +68,10 @@ void neapL_checknames(lua_State *L, int index, const char *known);
 int neapL_optlimit(lua_State *L, int index, const char *name);
 int64_t neapL_optseconds(lua_State *L, int index, const char *name);
 
+// lua_toclose of a C function's slot. Lua drops the call of a __close for which
+// it has no memory, so what that needs is reserved before. [-0, +0, m]
+void neapL_toclose(lua_State *L, int index);
+
 // Makes the metatable of a type. [-0, +0, m]
 void neapL_newtype(lua_State *L, neap_runtime *rt, const neapL_type *type);
 
@@ -223,8 +227,10 @@ struct neap_runtime {
     neap_list borrowing; // entries of descriptors that are not ours
     int anchors;         // registry: table of what the loop holds by itself
     char *scratch;       // recv's buffer, allocated by the first; or NULL
-    neap_list buffers;   // of Sockets, that hold unread bytes (buffer.h)
-    struct neapL_buffer *spare;    // the next of them; or NULL
+    neap_list sockets;   // all of them (socket.h)
+    struct neapL_socket *closed_socket; // of handles that outlive the runtime
+    neap_list buffers;          // of Sockets, that hold unread bytes (buffer.h)
+    struct neapL_buffer *spare; // the next of them; or NULL
     struct neapL_workers *workers; // of neap.offload; NULL: none yet
     neap_list calls;               // of neap.thread, that have not ended
     neap_list futures;             // handles that neap_future_new gave the host
@@ -387,6 +393,10 @@ int64_t neapL_deadline(neap_runtime *rt, int64_t duration_ns);
 // (loopface.c)
 bool neapL_stop(neap_runtime *rt);
 
+// Calls a function of one argument, a light userdata, where nothing may raise;
+// false: it raised an error, which is dropped.
+bool neapL_protect(lua_State *L, lua_CFunction fn, void *ud);
+
 typedef bool (*neapL_until)(neap_runtime *rt, const void *ud);
 
 // Turns the loop until `until(rt, ud)` holds; L is the thread that calls. A
@@ -429,6 +439,8 @@ void neapL_close_tasks(neap_runtime *rt);
 
 void neapL_open_run(lua_State *L, neap_runtime *rt);
 void neapL_open_time(lua_State *L, neap_runtime *rt);
+void neapL_open_cancel(lua_State *L);
+void neapL_open_deadlock(lua_State *L);
 void neapL_open_task(lua_State *L, neap_runtime *rt);
 void neapL_open_context(lua_State *L, neap_runtime *rt);
 void neapL_open_future(lua_State *L, neap_runtime *rt);

@@ -151,7 +151,7 @@ static void work(neap_job *job) {
     errand *it = NEAP_OWNER(job, errand, job);
     worker *self = take_worker(it->workers);
     if (self) {
-        neapL_protect(self->rt, perform, it);
+        neapL_protect(neap_state(self->rt), perform, it);
         give_worker(it->workers, self);
     }
     if (!it->outcome.known)

@@ -178,7 +178,7 @@ static int set_paths(lua_State *L) {
 
 neap_runtime *neapL_origin_furnish(neapL_origin *origin) {
     neap_runtime *rt = neap_open(&origin->config);
-    if (!rt || neapL_protect(rt, set_paths, origin)) return rt;
+    if (!rt || neapL_protect(rt->L, set_paths, origin)) return rt;
     neap_close(rt);
     return NULL;
 }

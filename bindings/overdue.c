@@ -43,33 +43,41 @@ static void name_beneath(lua_State *L, neap_scope *root) {
         name_if_cancelled(L, neapL_task_of(scope));
 }
 
-// The main task that a signal cancelled, and what it owns.
-static void name_main(lua_State *L, neap_runtime *rt) {
-    uint64_t id = rt->overdue.main_id;
-    neapL_task *task = NULL;
-    rt->overdue.main_id = 0;
-    while ((task = neapL_task_next(rt, task)))
-        if (task->id == id) {
-            name_if_cancelled(L, task);
-            name_beneath(L, &task->scope);
-            return;
-        }
+// Protected: the main task that a signal cancelled, and what it owns.
+static int name_main(lua_State *L) {
+    neapL_task *task = lua_touserdata(L, 1);
+    name_if_cancelled(L, task);
+    name_beneath(L, &task->scope);
+    return 0;
 }
 
-// Protected: names all whose grace is over.
-static int name_due(lua_State *L) {
-    neap_runtime *rt = lua_touserdata(L, 1);
-    int64_t now_ns = neap_loop_time(&rt->loop);
-    if (rt->overdue.main_id && rt->overdue.main_ns <= now_ns) name_main(L, rt);
+// Protected: the tasks of a group.
+static int name_group(lua_State *L) {
+    neapL_group *group = lua_touserdata(L, 1);
+    name_beneath(L, &group->scope);
+    return 0;
+}
+
+// Whose grace is over, and who is not due any more then; or NULL.
+static neapL_task *take_main(neap_runtime *rt, int64_t now_ns) {
+    uint64_t id = rt->overdue.main_id;
+    neapL_task *task = NULL;
+    if (!id || rt->overdue.main_ns > now_ns) return NULL;
+    rt->overdue.main_id = 0;
+    while ((task = neapL_task_next(rt, task)) && task->id != id) continue;
+    return task;
+}
+
+static neapL_group *take_group(neap_runtime *rt, int64_t now_ns) {
     neap_link *link = rt->groups.next;
     for (; link != &rt->groups; link = link->next) {
         neapL_group *group = NEAP_OWNER(link, neapL_group, link);
         if (!group->due_ns || group->due_ns > now_ns) continue;
         group->due_ns = 0;
         rt->overdue.groups--;
-        name_beneath(L, &group->scope);
+        return group;
     }
-    return 0;
+    return NULL;
 }
 
 // ---- the timer
@@ -104,12 +112,14 @@ static int64_t earliest(neap_runtime *rt) {
     return least_ns;
 }
 
-// The resume hook's part.
+// The resume hook's part. Who cannot be named for want of memory is not.
 void neapL_overdue_slice(neap_runtime *rt) {
-    lua_State *L = rt->turner;
-    lua_pushcfunction(L, name_due);
-    lua_pushlightuserdata(L, rt);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1); // no memory for words
+    int64_t now_ns = neap_loop_time(&rt->loop);
+    neapL_task *main = take_main(rt, now_ns);
+    neapL_group *group;
+    if (main) neapL_protect(rt->turner, name_main, main);
+    while ((group = take_group(rt, now_ns)))
+        neapL_protect(rt->turner, name_group, group);
     neap_task_term(&rt->overdue.core);
     int64_t next_ns = earliest(rt);
     if (next_ns < NEAP_NEVER_NS) arm(rt, next_ns);

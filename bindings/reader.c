@@ -110,9 +110,10 @@ static int add(lua_State *L, neap_dir dir) {
     lua_setiuservalue(L, -2, NEAPL_HANDLE_LAST);
     handle->dir = (uint8_t)dir;
     handle->number = number;
-    neapL_anchor(L, rt, -1);
+    neapL_anchor_reserve(L, rt, handle);
     lua_pushvalue(L, -1);
     enter(L, rt, key_of(number, dir));
+    neapL_anchor(L, rt, -1);
     int rc = neapL_watch(&handle->core, number, dir, &handle->fd);
     if (rc < 0) return refuse(L, handle, rc);
     handle->borrowed = handle->fd->kind == NEAP_FD_BORROWED;

@@ -232,7 +232,7 @@ static int begin_body(lua_State *L) {
 static void begin(neapL_call *call) {
     call->begun = true;
     if (call->rt->closing || atomic_load(&call->unwanted)) neapL_call_end(call);
-    else if (!neapL_protect(call->rt, begin_body, call)) {
+    else if (!neapL_protect(call->rt->L, begin_body, call)) {
         neapL_outcome_refuse(&call->outcome, "not enough memory");
         neapL_call_end(call);
     }
@@ -251,7 +251,7 @@ static int cancel_body(lua_State *L) {
 static void cancel(neapL_call *call) {
     neap_runtime *rt = call->rt;
     if (rt->closing || (!call->whole && !call->task)) return; // it has ended
-    if (neapL_protect(rt, cancel_body, call)) return;
+    if (neapL_protect(rt->L, cancel_body, call)) return;
     neap_scope_cancel(call->whole ? &rt->group->scope : &call->task->scope);
 }
 

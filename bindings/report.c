@@ -31,7 +31,8 @@ const char *neapL_errorstring(lua_State *L, int arg) {
     lua_pop(L, 1);
     lua_pushcfunction(L, tostring_of);
     lua_pushvalue(L, arg);
-    bool said = neapL_limited_pcall(L, 1, 0) == LUA_OK;
+    int status = neapL_limited_pcall(L, 1, 0);
+    bool said = status == LUA_OK || status == LUA_ERRMEM; // that is a string
     if (said && lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
     lua_pop(L, 1);
     return lua_pushfstring(L, "(error object is a %s value%s)",

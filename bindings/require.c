@@ -220,14 +220,14 @@ static int begin_load(lua_State *L) {
     record->id = ++neapL_rt(L)->last_load_id;
     lua_pushvalue(L, NAME);
     lua_setiuservalue(L, RECORD, MODULE);
-    lua_newtable(L);
+    lua_createtable(L, 2, 0); // its end takes no memory
     lua_setiuservalue(L, RECORD, SHARED);
+    neapL_toclose(L, RECORD); // before others can wait for it
     lua_rawgetp(L, LUA_REGISTRYINDEX, &loads_key);
     lua_pushvalue(L, NAME);
     lua_pushvalue(L, RECORD);
     lua_rawset(L, -3);
     lua_pop(L, 1);
-    lua_toclose(L, RECORD);
     lua_pushliteral(L, "");
     if (lua_getfield(L, lua_upvalueindex(2), "searchers") != LUA_TTABLE)
         return luaL_error(L, "'package.searchers' must be a table");

@@ -26,10 +26,15 @@ static bool all_ended(neap_runtime *rt, const void *group) {
 static neapL_group *begin(lua_State *L, neap_scope *parent, neapL_task *owner) {
     neap_runtime *rt = neapL_rt(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
+    neapL_task *main = neapL_task_new(L, rt, lua_gettop(L) - 1);
     neapL_group *group = neapL_group_open(rt, parent, owner);
-    if (!group) return luaL_error(L, "not enough memory"), NULL;
-    group->main = neapL_spawn(L, rt, group, lua_gettop(L) - 1);
-    group->main->future.hosted = true; // its error is ours
+    if (!group) {
+        neapL_task_withdraw(main);
+        luaL_error(L, "not enough memory");
+    }
+    neapL_task_begin(L, main, group);
+    group->main = main;
+    main->future.hosted = true; // its error is ours
     return group;
 }
 
@@ -49,7 +54,7 @@ static int run_outside(lua_State *L) {
     int rc = neapL_drive(rt, L, main_ended, group);
     leave_behind(L, group);
     if (rc == 0) rc = neapL_drive(rt, L, all_ended, group);
-    neapL_kill_beneath(L, &group->scope); // the poller failed: nobody can go on
+    neapL_end_group(L, group); // the poller failed: nobody can go on
     rt->group = outer;
     neapL_group_close(L, group);
     if (rc < 0) return luaL_error(L, "the loop failed: %s", strerror(-rc));

@@ -74,6 +74,7 @@ static neap_resume slice_of(const neap_runtime *rt) {
 static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->groups);
     neap_list_init(&rt->calls);
+    neap_list_init(&rt->sockets);
     neap_list_init(&rt->buffers);
     neap_list_init(&rt->failed);
     neap_list_init(&rt->forevers);
@@ -163,11 +164,12 @@ static int init_state(lua_State *L) {
     return 0;
 }
 
+// The room on the main thread's stack stays there: a turn needs none.
 static int init(neap_runtime *rt, lua_State *L) {
     rt->L = rt->turner = L;
     rt->error = "";
     neapL_limits_init(rt);
-    if (!lua_checkstack(L, LUA_MINSTACK)) return -ENOMEM;
+    if (!lua_checkstack(L, 3 * LUA_MINSTACK)) return -ENOMEM;
     int rc = init_loop(rt);
     if (rc < 0) return rc;
     lua_pushcfunction(L, init_state);

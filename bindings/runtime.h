@@ -74,10 +74,6 @@ void neapL_set_error(lua_State *L, neap_runtime *rt, const char *traceback);
 // The same, in words of our own.
 void neapL_set_words(neap_runtime *rt, const char *words);
 
-// Calls a function of one argument, a light userdata, from outside of all
-// protected calls; false: it raised an error, which is dropped.
-bool neapL_protect(neap_runtime *rt, lua_CFunction fn, void *ud);
-
 // The warn function of states that neap_open makes: as the one of
 // luaL_newstate.
 void neapL_open_warn(lua_State *L);

@@ -40,7 +40,7 @@ static int handled_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int converse(lua_State *L) {
-    lua_toclose(L, CONN);
+    neapL_toclose(L, CONN);
     lua_callk(L, lua_gettop(L) - CONN - 1, 0, 0, handled_k);
     return handled_k(L, LUA_OK, 0);
 }
@@ -71,7 +71,7 @@ static int ended_k(lua_State *L, int status, lua_KContext ctx);
 // Suspends until a connection ended or the listener was closed; or, where the
 // world outside may help, for `span_ns`.
 static int await_end(lua_State *L, int64_t span_ns) {
-    neapL_socket *listener = lua_touserdata(L, LISTENER);
+    neapL_socket *listener = neapL_tosocket(L, LISTENER);
     if (!neapL_is_open(listener)) return lua_pushboolean(L, 1), 1;
     neapL_task *task = neapL_waiting(L, NEAPL_SERVE);
     lua_settop(L, TOLD);
@@ -200,17 +200,28 @@ static int serve_k(lua_State *L, int status, lua_KContext ctx) {
     return neapL_future_results(L, ACCEPTOR);
 }
 
+// Protected: a name is for people; without memory there is none.
+static int name_acceptor(lua_State *L) {
+    neapL_task_push(L, lua_touserdata(L, 1));
+    lua_pushliteral(L, "acceptor");
+    neapL_setextra(L, -2, "name");
+    return 0;
+}
+
 // The acceptor's function and its six arguments are on the stack, and no more:
 // its Task takes their place.
 static neapL_group *begin(lua_State *L, neapL_task *task) {
     neap_runtime *rt = neapL_rt(L);
+    neapL_task *acceptor = neapL_task_new(L, rt, lua_gettop(L) - 1);
     neapL_group *group = neapL_group_open(rt, task->core.inner, task);
-    if (!group) return luaL_error(L, "not enough memory"), NULL;
+    if (!group) {
+        neapL_task_withdraw(acceptor);
+        luaL_error(L, "not enough memory");
+    }
     group->run = neapL_group_of(task)->run;
-    neapL_task *acceptor = neapL_spawn(L, rt, group, lua_gettop(L) - 1);
+    neapL_task_begin(L, acceptor, group);
     acceptor->future.hosted = true; // its error is ours
-    lua_pushliteral(L, "acceptor");
-    neapL_setextra(L, ACCEPTOR, "name");
+    neapL_protect(L, name_acceptor, acceptor);
     return group;
 }
 
@@ -222,7 +233,7 @@ static void push_function(lua_State *L, lua_CFunction function) {
 // options.max is returned.
 static int check_arguments(lua_State *L, int64_t *grace_ns) {
     enum { OPTIONS = HANDLER + 1 };
-    const neapL_socket *listener = neapL_check(L, LISTENER, &neapL_socket_type);
+    const neapL_socket *listener = neapL_checksocket(L, LISTENER);
     luaL_argcheck(L, listener->listening, LISTENER, "it does not listen");
     luaL_checktype(L, HANDLER, LUA_TFUNCTION);
     *grace_ns = NEAP_NEVER_NS;

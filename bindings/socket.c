@@ -20,7 +20,7 @@
 
 // Raises where argument 1 is none; a closed one is one.
 static neapL_socket *check_socket(lua_State *L) {
-    return neapL_check(L, 1, &neapL_socket_type);
+    return neapL_checksocket(L, 1);
 }
 
 int neapL_fail_closed(lua_State *L) {
@@ -29,13 +29,44 @@ int neapL_fail_closed(lua_State *L) {
 
 // ---- life
 
-neapL_socket *neapL_socket_new(lua_State *L) {
-    if (neapL_rt(L)->closing) luaL_error(L, "the runtime is closing");
-    neapL_socket *sock = neapL_new(L, &neapL_socket_type, 0);
-    sock->fd.number = -1;
-    sock->limit = NEAPL_LIMIT;
+neapL_socket *neapL_tosocket(lua_State *L, int index) {
+    const neapL_socket_handle *handle = lua_touserdata(L, index);
+    neap_runtime *rt = handle->rt;
+    bool lives = rt->root && handle->sock; // else it was finalized, or all is
+    return lives ? handle->sock : rt->closed_socket;
+}
+
+neapL_socket *neapL_testsocket(lua_State *L, int arg) {
+    bool is = neapL_test(L, arg, &neapL_socket_type) != NULL;
+    return is ? neapL_tosocket(L, arg) : NULL;
+}
+
+neapL_socket *neapL_checksocket(lua_State *L, int arg) {
+    neapL_check(L, arg, &neapL_socket_type);
+    return neapL_tosocket(L, arg);
+}
+
+static void init(neapL_socket *sock) {
+    *sock = (neapL_socket){.fd.number = -1, .limit = NEAPL_LIMIT};
     neap_list_init(&sock->senders);
-    return sock;
+    neap_list_init(&sock->link);
+}
+
+neapL_socket *neapL_socket_new(lua_State *L) {
+    neap_runtime *rt = neapL_rt(L);
+    if (rt->closing) luaL_error(L, "the runtime is closing");
+    neapL_socket_handle *handle = neapL_new(L, &neapL_socket_type, 0);
+    handle->rt = rt;
+    handle->sock = neap_alloc_new(&rt->alloc, sizeof *handle->sock);
+    if (!handle->sock) luaL_error(L, "not enough memory");
+    init(handle->sock);
+    neap_list_append(&rt->sockets, &handle->sock->link);
+    return handle->sock;
+}
+
+static void release(neap_runtime *rt, neapL_socket *sock) {
+    neap_list_unlink(&sock->link);
+    neap_alloc_free(&rt->alloc, sock, sizeof *sock);
 }
 
 // The caller's `number` is ours from here on, whatever comes of it.
@@ -60,25 +91,20 @@ static void remove_path(neapL_socket *sock) {
     sock->inode = 0;
 }
 
-// False: the poller may still know it, because its number was closed behind our
-// back; then there is nothing left to close.
-static bool close_fd(neapL_socket *sock) {
+// Where its number was closed behind our back there is nothing left to close.
+static void close_fd(neapL_socket *sock) {
     bool settled;
     if (sock->inode && neapL_is_open(sock)) remove_path(sock);
     int number = neap_fd_close(&sock->fd, &settled);
     if (number >= 0) neap_sys_close(number);
     neap_task_wake_all(&sock->senders, NEAP_WAKE_CLOSED);
-    return settled;
 }
 
 void neapL_socket_close(lua_State *L, int index) {
-    neapL_socket *sock = lua_touserdata(L, index);
+    neapL_socket *sock = neapL_tosocket(L, index);
     bool is_read = sock->user[NEAP_IN] != 0; // it returns what it has by then
-    bool settled = close_fd(sock);
+    close_fd(sock);
     if (!is_read) neapL_buffer_drop(&sock->in);
-    if (settled) return;
-    neap_runtime *rt = neapL_find(L);
-    if (rt && !rt->closing) neapL_anchor(L, rt, index);
 }
 
 void neapL_close_sockets(neap_runtime *rt) {
@@ -105,11 +131,21 @@ static int socket_toclose(lua_State *L) {
     return 0;
 }
 
+// No reader will come for what it holds. The poller may know it still.
 static int socket_gc(lua_State *L) {
-    neapL_socket *sock = check_socket(L);
+    neapL_socket_handle *handle = lua_touserdata(L, 1);
+    neapL_socket *sock = handle->sock;
+    if (!sock || !handle->rt->root) return 0; // it has gone with the runtime
     neapL_socket_close(L, 1);
-    neapL_buffer_drop(&sock->in); // no reader will come for it
+    neapL_buffer_drop(&sock->in);
+    if (!sock->fd.polled) release(handle->rt, sock);
+    handle->sock = NULL;
     return 0;
+}
+
+void neapL_sockets_term(neap_runtime *rt) {
+    while (!neap_list_empty(&rt->sockets))
+        release(rt, NEAP_OWNER(rt->sockets.next, neapL_socket, link));
 }
 
 // sock:shutdown([dir]): "send", "recv" or "both". Who waits to send is told.
@@ -259,10 +295,13 @@ static const luaL_Reg meta[] = {{"__gc", socket_gc},
                                 {"__tostring", socket_tostring},
                                 {NULL, NULL}};
 
-const neapL_type neapL_socket_type = {"neap.Socket", sizeof(neapL_socket),
-                                      methods, meta};
+const neapL_type neapL_socket_type = {
+    "neap.Socket", sizeof(neapL_socket_handle), methods, meta};
 
 void neapL_open_socket(lua_State *L, neap_runtime *rt) {
+    rt->closed_socket = lua_newuserdatauv(L, sizeof(neapL_socket), 0);
+    init(rt->closed_socket);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &rt->closed_socket);
     neapL_newtype(L, rt, &neapL_socket_type);
     luaL_getmetatable(L, neapL_socket_type.name);
     lua_getfield(L, -1, "__index");

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Socket: a descriptor of ours as a Lua value.
 //
-// The neap_fd lives in the userdata. The poller may know its address for longer
-// than Lua refers to the userdata, in one case: its number was closed behind
-// our back while the file is still open elsewhere. Such a userdata is anchored
-// until the runtime ends.
+// What Lua holds is a handle. The Socket itself, which the poller and the core
+// know by its address, is the runtime's memory, for two reasons: Lua may drop a
+// finalizer (where there is no memory to call it), and the poller may know an
+// address for longer than Lua does (its number was closed behind our back while
+// the file is still open elsewhere). Such a Socket stays until the runtime
+// ends. A handle that outlives the runtime stands for one that is closed.
 //
 // Who is in the middle of a recv or a send is noted by task id, which cannot
 // dangle as a pointer could. A second recv is an error; a second send waits in
@@ -23,26 +25,39 @@
 
 // What every recv and send looks at stands first, in two cache lines.
 typedef struct neapL_socket {
-    const neapL_type *type; // &neapL_socket_type
-    neap_fd fd;             // descriptor, lines and latches
-    uint64_t user[2];       // id of the task inside recv, send; 0: none
-    bool listening;         // all that it can do is accept
-    bool blocking;          // adopted: accept could block, so it looks first
-    bool mute;              // shut for sending
-    bool halfway;           // the kernel has a part of what is being sent
-    bool foreign;           // no Socket, but what stdio.c makes
-    uint8_t family;         // of a datagram Socket's addresses; 0: a stream
-    uint32_t takers;        // tasks that wait in accept or for a datagram, or
-                            // were just woken
-    neapL_buffer *in;       // what was taken and not asked for; NULL: nothing
-    size_t limit;           // of a search for a line end or a delimiter
-    neap_list senders;      // tasks whose send has not begun yet, or whose
-                            // datagram has no room
-    dev_t device;           // of the path to be removed at close
-    ino_t inode;            // of it; 0: there is none
+    neap_fd fd;        // descriptor, lines and latches
+    uint64_t user[2];  // id of the task inside recv, send; 0: none
+    bool listening;    // all that it can do is accept
+    bool blocking;     // adopted: accept could block, so it looks first
+    bool mute;         // shut for sending
+    bool halfway;      // the kernel has a part of what is being sent
+    bool foreign;      // no Socket, but what stdio.c makes
+    uint8_t family;    // of a datagram Socket's addresses; 0: a stream
+    uint32_t takers;   // tasks that wait in accept or for a datagram, or
+                       // were just woken
+    neapL_buffer *in;  // what was taken and not asked for; NULL: nothing
+    size_t limit;      // of a search for a line end or a delimiter
+    neap_list senders; // tasks whose send has not begun yet, or whose
+                       // datagram has no room
+    dev_t device;      // of the path to be removed at close
+    ino_t inode;       // of it; 0: there is none
+    neap_link link;    // among the runtime's
 } neapL_socket;
 
+typedef struct neapL_socket_handle {
+    const neapL_type *type; // &neapL_socket_type, or one of stdio.c's
+    neap_runtime *rt;       // whose the Socket is
+    neapL_socket *sock;     // or NULL: there never was one
+} neapL_socket_handle;
+
 extern const neapL_type neapL_socket_type;
+
+// The Socket whose handle is at `index`.
+neapL_socket *neapL_tosocket(lua_State *L, int index);
+
+// The same where there is one, else NULL; or raises.
+neapL_socket *neapL_testsocket(lua_State *L, int arg);
+neapL_socket *neapL_checksocket(lua_State *L, int arg);
 
 struct neapL_address;
 struct neapL_settings;
@@ -137,7 +152,8 @@ void neapL_add_connect(lua_State *L, neap_runtime *rt);
 
 // ---- the end of the runtime
 
-// Closes all Sockets; the userdata stay as closed ones.
+// Closes all Sockets; frees them: their handles stay, as closed ones.
 void neapL_close_sockets(neap_runtime *rt);
+void neapL_sockets_term(neap_runtime *rt);
 
 #endif

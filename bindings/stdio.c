@@ -36,9 +36,10 @@
 #endif
 
 typedef struct stdio {
-    neapL_socket sock; // what the methods see; sock.foreign is set
-    neap_fd *entry;    // whose line is waited in; NULL: none yet
-    int fault;         // -errno of a wait, for the next attempt; 0: none
+    neapL_socket_handle handle; // of the next
+    neapL_socket sock;          // what the methods see; sock.foreign is set
+    neap_fd *entry;             // whose line is waited in; NULL: none yet
+    int fault; // -errno of a wait, for the next attempt; 0: none
 } stdio;
 
 static int stdio_gc(lua_State *L);
@@ -56,10 +57,10 @@ static const neapL_type types[] = {
     [NEAP_OUT] = {"neap.Stdout", sizeof(stdio), none, stdout_meta}};
 
 neapL_socket *neapL_checkstream(lua_State *L, neap_dir dir) {
-    neapL_socket *sock = neapL_test(L, 1, &neapL_socket_type);
+    neapL_socket *sock = neapL_testsocket(L, 1);
     if (sock) return sock;
     stdio *io = neapL_test(L, 1, &types[dir]);
-    if (!io) return luaL_checkudata(L, 1, neapL_socket_type.name);
+    if (!io) return neapL_checksocket(L, 1); // for the message
     if (dir == NEAP_IN && neapL_rt(L)->config.flags & NEAP_HOST_STDIN)
         luaL_error(L, "stdin is read by the host (the prompt); use io.read");
     return &io->sock;
@@ -160,6 +161,8 @@ static void add(lua_State *L, neap_runtime *rt, neap_dir dir) {
     }
     lua_pop(L, 2);
     stdio *io = neapL_new(L, &types[dir], 0);
+    io->handle.rt = rt;
+    io->handle.sock = &io->sock;
     io->sock.foreign = true;
     io->sock.limit = SIZE_MAX; // who types at us is no stranger
     io->sock.fd.number = numbers[dir];

@@ -100,7 +100,7 @@ static ssize_t fill(lua_State *L, neapL_socket *sock) {
 
 // ctx is the format.
 static int read_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_socket *sock = lua_touserdata(L, SOCKET);
+    neapL_socket *sock = neapL_tosocket(L, SOCKET);
     neapL_format format = neapL_format_unpack(ctx);
     bool goes_on = neapL_socket_is_user(L, sock, NEAP_IN);
     if (!neapL_socket_read(L, sock, status))

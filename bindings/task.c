@@ -15,7 +15,6 @@
 
 #include "bindings/block.h"
 #include "bindings/report.h"
-#include "bindings/socket.h"
 #include "bindings/threads.h"
 
 enum {        // of the coroutine's stack
@@ -120,9 +119,15 @@ static neapL_task *birth(lua_State *L, neap_runtime *rt) {
     return task;
 }
 
-neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
-                        int nargs) {
-    assert(group);
+// What may fail for want of memory does before there is a task.
+NEAPL_SELDOM
+static void prepare_context(lua_State *L, neap_runtime *rt) {
+    neapL_context_pass(L, rt);
+    lua_pop(L, 1);
+}
+
+neapL_task *neapL_task_new(lua_State *L, neap_runtime *rt, int nargs) {
+    if (neapL_has_context(rt)) prepare_context(L, rt);
     neapL_task *task = birth(L, rt);
     lua_State *co = task->co;
     if (!lua_checkstack(co, nargs + LUA_MINSTACK)) {
@@ -139,9 +144,21 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
     else lua_pushnil(co);
     lua_pushcfunction(co, neapL_traceback);
     lua_xmove(L, co, nargs + 1);
+    return task;
+}
+
+void neapL_task_begin(lua_State *L, neapL_task *task, neapL_group *group) {
+    neap_runtime *rt = runtime_of(task);
     enter_group(task, group);
     if (++rt->alive >= GC_TASKS && !rt->gc_switched) switch_gc(L, rt);
     neap_task_ready(&task->core, NEAP_WAKE_READY);
+}
+
+neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
+                        int nargs) {
+    assert(group);
+    neapL_task *task = neapL_task_new(L, rt, nargs);
+    neapL_task_begin(L, task, group);
     return task;
 }
 
@@ -257,8 +274,8 @@ static void drop_scopes(lua_State *L, neapL_task *task) {
     }
 }
 
-// Everything but the coroutine; its future has ended before.
-static void leave(neap_runtime *rt, neapL_task *task) {
+void neapL_task_leave(neapL_task *task) {
+    neap_runtime *rt = runtime_of(task);
     assert(!neapL_is_pending(&task->future));
     if (task->scope.kids) drop_scopes(rt->turner, task);
     if (task->future.deep && !task->future.unawaited)
@@ -289,8 +306,7 @@ static bool is_own_cancel(lua_State *L, const neapL_task *task, int index) {
     return neapL_is_cancel_of(L, &task->scope, -1);
 }
 
-// Ends the task with the error on top of L, which is popped.
-static void fail(lua_State *L, neapL_task *task, int index) {
+void neapL_task_fail(lua_State *L, neapL_task *task, int index) {
     index = lua_absindex(L, index);
     if (task->future.doomed) neapL_convict(L, task, index);
     neapL_group *group = neapL_group_of(task);
@@ -342,7 +358,7 @@ static int end_body(lua_State *L, int status) {
         status = judge(L, task, status);
     if (status == LUA_OK || status == LUA_YIELD)
         neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);
-    else fail(L, task, SELF);
+    else neapL_task_fail(L, task, SELF);
     lua_settop(L, SELF); // the Task stays anchored until leave is through
     return 1;
 }
@@ -404,7 +420,7 @@ void neapL_task_end(neap_runtime *rt, neapL_task *task) {
         die(rt, task);
         return;
     }
-    leave(rt, task);
+    neapL_task_leave(task);
     neapL_thread_give(rt, co, row, reuse);
 }
 
@@ -412,43 +428,4 @@ lua_State *neapL_innermost(lua_State *co) {
     lua_State *inner;
     while ((inner = neapL_resumed_by(co))) co = inner;
     return co;
-}
-
-void neapL_task_unwind(lua_State *L, neapL_task *task, const char *who) {
-    lua_State *co;
-    neapL_task *current = runtime_of(task)->task; // whose scope clean-up sees
-    neap_scope *outer = current ? current->core.inner : NULL;
-    neapL_task_push(L, task);
-    int index = lua_gettop(L);
-    neapL_spawned_at(L, task);
-    neapL_setextra(L, index, "spawned_at");
-    neapL_context_keep(L, task, index);
-    neapL_anchor(L, runtime_of(task), index);
-    task->future.closing = true;
-    if (task->core.state == NEAP_TASK_WAITING) neap_task_forgo(&task->core);
-    neapL_socket_forsake(neapL_innermost(task->co), task);
-    if (task->core.inner->kind == NEAPL_SCOPE_COVER) // of the wait cut off
-        neapL_uncover(task->core.inner);
-    neapL_stretch stretch = neapL_limits_begin(runtime_of(task));
-    while ((co = neapL_innermost(task->co)) != task->co)
-        neapL_unwind(L, co, who);
-    neapL_unwind(L, co, who);
-    neapL_limits_end(runtime_of(task), &stretch);
-    if (current && current != task && current->core.inner != outer)
-        neapL_blocks_drop(L, current->core.inner, outer);
-}
-
-void neapL_task_kill(lua_State *L, neapL_task *task, const char *who) {
-    neap_runtime *rt = runtime_of(task);
-    lua_State *co = task->co;
-    uint32_t row = task->scope.tag;
-    if (task->scope.kids) neapL_kill_beneath(L, &task->scope);
-    neapL_task_unwind(L, task, who);
-    lua_insert(L, -2); // Task, error
-    if (neapL_is_pending(&task->future)) fail(L, task, -2);
-    else lua_pop(L, 1);
-    if (!task->future.unawaited) neapL_unanchor(L, rt, task);
-    leave(rt, task);
-    neapL_thread_give(rt, co, row, false);
-    lua_pop(L, 1);
 }

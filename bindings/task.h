@@ -90,6 +90,7 @@ struct neapL_group {
     uint32_t daemons;   // of them, those that nobody waits for
     bool orphan;        // see above
     bool told;          // a deadlock of its tasks was reported
+    bool starved;       // there was no memory to keep an error of its tasks
     int64_t due_ns;     // when its cancelled tasks are named; 0: never
 };
 
@@ -133,11 +134,11 @@ void neapL_uncover(neap_scope *cover);
 // goes. Where the running task was cancelled that is raised. (run.c)
 void neapL_run_end(lua_State *L, neapL_group *group);
 
-// Cancels the tasks of a group with a reason in words.
+// Cancels the tasks of a group with a reason in words. [-0, +0, -]
 void neapL_group_cancel(lua_State *L, neapL_group *group, const char *reason);
 
 // Cancels each of its tasks, but leaves the group as it is; false: they all
-// were.
+// were. [-0, +0, -]
 bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
                               const char *reason);
 
@@ -145,8 +146,20 @@ bool neapL_group_cancel_tasks(lua_State *L, neapL_group *group,
 void neapL_kill_beneath(lua_State *L, neap_scope *root);
 
 // The same from outside of all protected calls; never fails: without memory the
-// tasks are dropped as they stand. (close.c)
-void neapL_end_group(neapL_group *group);
+// tasks are dropped as they stand.
+void neapL_end_group(lua_State *L, neapL_group *group);
+
+// A task that cannot be ended for want of memory is dropped as it stands, with
+// what it owns. Raises at most when all is done.
+void neapL_task_drop(neapL_task *task);
+
+// For kill.c: ends a task with the error on top of L, which is popped; its Task
+// is at `index`. Then it leaves the runtime, but for its coroutine. (task.c)
+void neapL_task_fail(lua_State *L, neapL_task *task, int index);
+void neapL_task_leave(neapL_task *task);
+
+// All its tasks have ended; the root's: all that there are.
+bool neapL_group_is_over(const neapL_group *group);
 
 // The group's tasks that somebody waits for have ended.
 bool neapL_group_idle(const neapL_group *group);
@@ -154,7 +167,7 @@ bool neapL_group_idle(const neapL_group *group);
 // The group in which code that runs now spawns: its run's.
 neapL_group *neapL_spawn_group(neap_runtime *rt);
 
-// A task of it fails with the error at `index`. (groupface.c)
+// A task of it fails with the error at `index`. (groupface.c) [-0, +0, -]
 void neapL_group_failed(lua_State *L, neapL_group *group, int index);
 
 // ---- its errors (errorgroup.c)
@@ -216,6 +229,13 @@ void neapL_overdue_name(lua_State *L, neapL_task *task);
 neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
                         int nargs);
 
+// Its two halves: all that may fail, then the rest. [-(nargs + 1), +1, m]
+neapL_task *neapL_task_new(lua_State *L, neap_runtime *rt, int nargs);
+void neapL_task_begin(lua_State *L, neapL_task *task, neapL_group *group);
+
+// Undoes them: it has not run, and nobody has seen it.
+void neapL_task_withdraw(neapL_task *task);
+
 // The function at index `fn` (1, or 2 behind options, which were checked) with
 // all that is behind it becomes a task of the group; the Task is pushed.
 int neapL_spawn_with(lua_State *L, neapL_group *group, int fn);
@@ -240,6 +260,16 @@ void neapL_pushcancel(lua_State *L, int index);
 // Cancels a scope that is no task's; the reason is on top of L and popped.
 // False: it was. [-1, +0, m]
 bool neapL_scope_cancel(lua_State *L, neap_scope *scope);
+
+// The same with a reason in words, and without fail. [-0, +0, -]
+void neapL_scope_stop(lua_State *L, neap_scope *scope, const char *reason);
+
+// Cancels a task with a reason in words, and without fail; false: it was.
+// [-0, +0, -]
+bool neapL_task_stop(lua_State *L, neapL_task *task, const char *reason);
+
+// Pushes the Cancelled of those for which there was no memory. [-0, +1, -]
+void neapL_push_spare(lua_State *L);
 
 // Pushes the Cancelled that a cancelled scope raises. [-0, +1, m]
 void neapL_push_cancelled_by(lua_State *L, const neap_scope *scope);
@@ -356,6 +386,9 @@ neapL_future *neapL_future_push(lua_State *L);
 void neapL_future_finish(lua_State *L, int index, int count);
 void neapL_future_fail(lua_State *L, int index, neapL_state state);
 
+// Its task was dropped as it stood: it is cancelled, in no more words.
+void neapL_future_drop(lua_State *L, neapL_future *future);
+
 // Pushes the results of a finished one, or raises its error.
 int neapL_future_results(lua_State *L, int index);
 
@@ -400,9 +433,12 @@ bool neapL_gathering_push_pending(lua_State *L, int index);
 void neapL_anchor(lua_State *L, neap_runtime *rt, int index);
 void neapL_unanchor(lua_State *L, neap_runtime *rt, const void *ud);
 
-// For future.c: the future at `index` ended; a callback in its line is anchored
-// and made ready.
-void neapL_callback_wake(lua_State *L, int index, neap_task *callback);
+// So that neapL_anchor needs no memory. [-0, +0, m]
+void neapL_anchor_reserve(lua_State *L, neap_runtime *rt, const void *ud);
+
+// For future.c: the future at `index` is about to end, which cannot fail once
+// it has begun: the callbacks in its line are anchored. [-0, +0, m]
+void neapL_callbacks_anchor(lua_State *L, int index);
 
 // The resume hook's parts.
 void neapL_callback_slice(neap_runtime *rt, neap_task *callback);

@@ -96,6 +96,11 @@ static bool has_room(neap_runtime *rt) {
     return true;
 }
 
+void neapL_thread_drop(neap_runtime *rt, lua_State *co, uint32_t row) {
+    if (rt->interruption.hooked == co) neapL_unhook(rt); // it may be collected
+    drop(rt, row);
+}
+
 void neapL_note_big(neap_runtime *rt) {
     rt->arena.big = false;
     if (rt->task) rt->task->future.exposed = true;

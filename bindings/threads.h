@@ -18,6 +18,9 @@ lua_State *neapL_thread_take(lua_State *L, neap_runtime *rt, uint32_t *row);
 void neapL_thread_give(neap_runtime *rt, lua_State *co, uint32_t row,
                        bool reuse);
 
+// Leaves one that is suspended to the collector, as it stands. [-0, +0, -]
+void neapL_thread_drop(neap_runtime *rt, lua_State *co, uint32_t row);
+
 void neapL_threads_init(lua_State *L, neap_runtime *rt); // [-0, +0, m]
 void neapL_threads_term(neap_runtime *rt);
 

@@ -28,7 +28,7 @@ enum {
 };
 
 static neapL_socket *check_socket(lua_State *L) {
-    return neapL_check(L, SOCKET, &neapL_socket_type);
+    return neapL_checksocket(L, SOCKET);
 }
 
 // ---- waiting
@@ -106,7 +106,7 @@ static int take_unread(lua_State *L, neapL_socket *sock, size_t max) {
 }
 
 static int recv_k(lua_State *L, int status, lua_KContext max) {
-    neapL_socket *sock = lua_touserdata(L, SOCKET);
+    neapL_socket *sock = neapL_tosocket(L, SOCKET);
     if (!neapL_socket_read(L, sock, status)) return neapL_fail_closed(L);
     if (max == 0) return lua_pushliteral(L, ""), 1;
     if (sock->in) return take_unread(L, sock, (size_t)max);
@@ -192,7 +192,7 @@ static int push_bytes(lua_State *L, neapL_socket *sock, size_t *sent) {
 // ctx counts the bytes that the kernel has. Between waits the sender stays the
 // sender; a cancel in the middle of a string ends the stream.
 static int send_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_socket *sock = lua_touserdata(L, SOCKET);
+    neapL_socket *sock = neapL_tosocket(L, SOCKET);
     size_t sent = (size_t)ctx;
     bool mine = neapL_socket_is_user(L, sock, NEAP_OUT);
     bool broken_off = mine && neapL_is_raising(L, status);
@@ -281,7 +281,7 @@ enum { FRESH, WAITED }; // ctx of accept_k
 
 // Who comes anew stands behind those who wait or were just woken.
 static int accept_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_socket *listener = lua_touserdata(L, SOCKET);
+    neapL_socket *listener = neapL_tosocket(L, SOCKET);
     neapL_address peer;
     int number = -EAGAIN;
     if (ctx == WAITED) listener->takers--;
@@ -293,7 +293,7 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx) {
         return neapL_suspend(L, WAITED, accept_k);
     }
     if (number >= 0)
-        number = neapL_socket_open(lua_touserdata(L, PEER), neapL_rt(L), number,
+        number = neapL_socket_open(neapL_tosocket(L, PEER), neapL_rt(L), number,
                                    NEAP_FD_STREAM);
     neapL_socket_pass(listener);
     if (number < 0) return neapL_fail(L, number, "accept");
@@ -335,7 +335,7 @@ void neapL_socket_forsake(lua_State *co, const neapL_task *task) {
     if (!neapL_is_waiting(co) || (!takes && doing != NEAPL_SEND)) return;
     lua_getstack(co, 0, &frame);
     lua_getlocal(co, &frame, SOCKET);
-    neapL_socket *sock = lua_touserdata(co, -1);
+    neapL_socket *sock = neapL_tosocket(co, -1);
     lua_pop(co, 1);
     if (!takes) forsake_sending(sock, task);
     else if (doing == NEAPL_ACCEPT || neapL_is_datagram(sock))

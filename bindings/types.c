@@ -42,6 +42,19 @@ void *neapL_new(lua_State *L, const neapL_type *type, int values) {
     return ud;
 }
 
+static int do_nothing(lua_State *L) { return (void)L, 0; }
+
+// A call that does nothing, of as many arguments, makes the record that a call
+// takes, and the room: the collector leaves the first record and twice the
+// stack that is in use.
+void neapL_toclose(lua_State *L, int index) {
+    lua_pushcfunction(L, do_nothing);
+    lua_pushnil(L);
+    lua_pushnil(L);
+    lua_call(L, 2, 0);
+    lua_toclose(L, index);
+}
+
 static bool is_known(lua_State *L, int key, const char *known) {
     if (lua_type(L, key) != LUA_TSTRING) return false;
     const char *word = lua_pushfstring(L, " %s ", lua_tostring(L, key));

@@ -32,7 +32,7 @@ enum {
 #define ROOM_NS NEAP_MILLISECOND_NS
 
 static neapL_socket *check_socket(lua_State *L) {
-    return neapL_check(L, SOCKET, &neapL_socket_type);
+    return neapL_checksocket(L, SOCKET);
 }
 
 static struct msghdr message_of(neapL_address *address, struct iovec *bytes) {
@@ -72,7 +72,7 @@ static int push_datagram(lua_State *L, const struct msghdr *message, size_t n,
 
 // Who comes anew stands behind those who wait or were just woken.
 static int recv_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_socket *sock = lua_touserdata(L, SOCKET);
+    neapL_socket *sock = neapL_tosocket(L, SOCKET);
     bool named = ctx & NAMED;
     neapL_address from;
     ssize_t n = -EAGAIN;
@@ -186,7 +186,7 @@ static void await_room(lua_State *L, neapL_socket *sock, bool named) {
 
 // ctx: whether TO names the peer; else it is the one of connect.
 static int send_k(lua_State *L, int status, lua_KContext named) {
-    neapL_socket *sock = lua_touserdata(L, SOCKET);
+    neapL_socket *sock = neapL_tosocket(L, SOCKET);
     neapL_address to = {0};
     neapL_woken(L, status);
     if (!neapL_is_open(sock)) return neapL_fail_closed(L);
