@@ -4,7 +4,7 @@
 
 return {
     {"W10", "bindings/gathering.c", "spec.await",
-        "cancel_all(L, gathering);\n    return end_k",
+        "cancel_all(L, NEAPL_GATHERING, false);\n    return end_k",
         "return end_k"},
     {"W10", "bindings/gathering.c", "spec.await",
         "if (has_failed(watch->future) && !gathering->failed)",

@@ -34,7 +34,7 @@ return {
         '{"__gc", socket_gc},',
         ""},
     {"Y13", "bindings/close.c", "regress.104-leak-in-words",
-        "neapL_protect(group->rt, name_tasks, group);",
+        "neapL_protect(group->rt->L, name_tasks, group);",
         ""},
     {"Y14", "bindings/exit.c", "spec.exit",
         "for (; link; link = link->up) unwind(link->L, rt);",

@@ -20,9 +20,9 @@ return {
         ""},
     {"F5", "bindings/report.c", "spec.error",
         "lua_pushcfunction(L, tostring_of);\n    lua_pushvalue(L, arg);\n"
-            .. "    bool said = neapL_limited_pcall(L, 1, 0) == LUA_OK;",
+            .. "    int status = neapL_limited_pcall(L, 1, 0);",
         "lua_pushcfunction(L, tostring_of);\n    lua_pushvalue(L, arg);\n"
-            .. "    bool said = (lua_call(L, 1, 1), true);"},
+            .. "    int status = (lua_call(L, 1, 1), LUA_OK);"},
     {"F6", "bindings/report.c", "spec.report",
         "if (!task->future.seen) {",
         "if (true) {"},

@@ -19,9 +19,9 @@ return {
         'cancel(L, block, "the code of the group failed");',
         "return lua_error(L);"},
     {"C23", "bindings/groupface.c", "spec.group_end",
-        "if (!forced) neapL_errors_add(L, group, index, false);",
+        "if (!forced) neapL_errors_add(L, group, 2, false);",
         "if (!forced && !group->block->deadline.scope.cancelled)"
-            .. " neapL_errors_add(L, group, index, false);"},
+            .. " neapL_errors_add(L, group, 2, false);"},
     {"C24", "bindings/groupface.c", "spec.group_end",
         "if (failed && !neapL_is_cancel_of(L, scope, ERROR))",
         "if (false)"},

@@ -22,6 +22,6 @@ return {
         "acceptor->state >= NEAPL_FAILED;",
         "acceptor->state >= NEAPL_FINISHED;"},
     {"N33", "bindings/serve.c", "spec.serve",
-        "lua_toclose(L, CONN);",
+        "neapL_toclose(L, CONN);",
         ""},
 }
