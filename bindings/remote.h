@@ -49,7 +49,7 @@ void neapL_call_options(lua_State *L, int index, neapL_call *call);
 neapL_call *neapL_call_hold(neapL_call *call);
 void neapL_call_release(neapL_call *call);
 
-// The call of such a userdata.
+// The call of such a userdata; NULL: it was finalized.
 neapL_call *neapL_call_at(lua_State *L, int index);
 
 // Rings there. False: who would hear it has gone.

@@ -116,6 +116,7 @@ static neapL_call *check_thread(lua_State *L) {
     if (!task || neapL_getextra(L, 1, "thread") == LUA_TNIL)
         luaL_typeerror(L, 1, "Thread");
     neapL_call *call = neapL_call_at(L, -1);
+    if (!call) luaL_error(L, "the thread is gone: its state is being closed");
     lua_pop(L, 1);
     return call;
 }
