@@ -40,11 +40,20 @@ static const neapL_type channel_type, wait_type;
 
 static const char seats_key = 's'; // registry: exchange -> Channel, weak
 
+static int raise_gone(lua_State *L) {
+    return luaL_error(L, "the channel is gone: its state is being closed");
+}
+
 static neapL_channel *check_channel(lua_State *L) {
     neapL_channel *channel = neapL_check(L, CHANNEL, &channel_type);
-    if (!channel->seat.exchange)
-        luaL_error(L, "the channel is gone: its state is being closed");
+    if (!channel->seat.exchange) raise_gone(L);
     return channel;
+}
+
+// A wait is over, or what came before it. The state may be being closed since.
+static void resume(lua_State *L, int status, const neapL_channel *channel) {
+    neapL_woken(L, status);
+    if (!channel->seat.exchange) raise_gone(L);
 }
 
 // ---- items
@@ -88,6 +97,8 @@ static int copy_out(lua_State *L, neapL_channel *channel, neapL_item *item) {
 
 static int wait_gc(lua_State *L) {
     neapL_wait *wait = lua_touserdata(L, 1);
+    if (wait->bid.seat && !neap_list_empty(&wait->bid.line))
+        neapL_close_with_state(neapL_find(L));
     if (wait->bid.seat) neapL_bid_term(&wait->bid);
     wait->bid.seat = NULL;
     return 0;
@@ -127,6 +138,7 @@ static void keep_bid(lua_State *L) {
 // or got, if the task was cancelled first.
 static neapL_outcome end_wait(lua_State *L, int status, neapL_item **item) {
     neapL_wait *wait = lua_touserdata(L, BID);
+    if (!wait->bid.seat) neapL_woken(L, status), raise_gone(L);
     neapL_outcome outcome = neapL_bid_withdraw(&wait->bid);
     if (outcome == NEAPL_OPEN) {
         neapL_bid_term(&wait->bid);
@@ -184,7 +196,7 @@ static bool put_value(lua_State *L, neapL_channel *channel) {
 
 static int put_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_channel *channel = (neapL_channel *)ctx;
-    neapL_woken(L, status);
+    resume(L, status, channel);
     if (put_value(L, channel)) return 0;
     return wait_to_put(L, channel);
 }
@@ -239,8 +251,9 @@ static int get_or_wait(lua_State *L, neapL_channel *channel, lua_KFunction k) {
 }
 
 static int get_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_woken(L, status);
-    return get_or_wait(L, (neapL_channel *)ctx, arrived_k);
+    neapL_channel *channel = (neapL_channel *)ctx;
+    resume(L, status, channel);
+    return get_or_wait(L, channel, arrived_k);
 }
 
 // The arguments of get: a channel and no more.
@@ -273,8 +286,9 @@ static int came_k(lua_State *L, int status, lua_KContext ctx) {
 }
 
 static int next_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_woken(L, status);
-    return neapL_refuse_nil(L, get_or_wait(L, (neapL_channel *)ctx, came_k));
+    neapL_channel *channel = (neapL_channel *)ctx;
+    resume(L, status, channel);
+    return neapL_refuse_nil(L, get_or_wait(L, channel, came_k));
 }
 
 static int next_item(lua_State *L) {

@@ -430,6 +430,11 @@ bool neapL_is_interrupted(const neap_runtime *rt);
 // those that resumed it, its task's, then the others'. (exit.c)
 void neapL_close_inside(lua_State *L, neap_runtime *rt);
 
+// The runtime's finalizer: its state is being closed. Finalizers of what was
+// made later come before it: what a task still waits for calls this first.
+// (runtime.c)
+void neapL_close_with_state(neap_runtime *rt);
+
 // Closes the coroutine of every task, children's before parents': the state
 // goes next. What is closed is not closed again: an exit in clean-up goes on
 // where the first one was. (close.c)

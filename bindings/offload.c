@@ -228,8 +228,17 @@ static int meet_cancel(lua_State *L, box *self) {
     return lua_error(L);
 }
 
+// It is woken while its state is being closed.
+static int forsake(lua_State *L, int status, box *self) {
+    if (self->covered) neapL_uncover(&self->cover);
+    self->covered = false;
+    neapL_woken(L, status);
+    return luaL_error(L, "neap.offload: the state is being closed");
+}
+
 static int offload_k(lua_State *L, int status, lua_KContext ctx) {
     box *self = lua_touserdata(L, 1);
+    if (!self->errand) return forsake(L, status, self);
     bool raises = neapL_is_raising(L, status);
     if (raises && may_leave(L, self)) leave(self);
     if (self->errand && self->covered) neapL_wake_of(L, status);
@@ -274,7 +283,10 @@ static int offload(lua_State *L) {
 }
 
 static int box_gc(lua_State *L) {
-    leave(lua_touserdata(L, 1));
+    box *self = lua_touserdata(L, 1);
+    if (self->errand && !neap_list_empty(&self->line))
+        neapL_close_with_state(neapL_find(L));
+    leave(self);
     return 0;
 }
 

@@ -296,6 +296,7 @@ static int here_gc(lua_State *L) {
     box *self = lua_touserdata(L, 1);
     neapL_call *call = self->call;
     if (!call) return 0;
+    if (!neap_list_empty(&call->line)) neapL_close_with_state(neapL_find(L));
     self->call = NULL;
     // Nobody is to wait for a callback.
     if (call->there && !call->ended && !call->lone) call_off(call);
@@ -330,8 +331,21 @@ static void pass_on(box *self, neapL_task *task) {
     self->covered = true;
 }
 
+// It begins, or is woken, while its state is being closed.
+static int forsake(lua_State *L, int status, box *self) {
+    neapL_task *task = neapL_rt(L)->task;
+    if (self->covered) neapL_uncover(&self->cover);
+    self->covered = false;
+    neapL_wake_of(L, status);
+    if (!task->core.inner->cause)
+        return luaL_error(L, "the thread is gone: its state is being closed");
+    neapL_push_cancelled(L, task);
+    return lua_error(L);
+}
+
 static int stand_in_k(lua_State *L, int status, lua_KContext ctx) {
     box *self = lua_touserdata(L, 1);
+    if (!self->call) return forsake(L, status, self);
     neapL_wake_of(L, status); // whatever it is
     if (self->call->ended) return deliver(L, self);
     neapL_task *task = neapL_waiting(L, NEAPL_ELSEWHERE);

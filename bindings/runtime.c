@@ -224,14 +224,17 @@ neap_runtime *neap_open(const neap_config *config) {
 
 // ---- the host's state
 
-// The state is being closed; from inside by a stock os.exit(code, true) in a
-// task: nothing returns into the loop, and all that can be done is to run
-// clean-up.
-static int finalize(lua_State *L) {
-    neap_runtime *rt = lua_touserdata(L, 1);
+// From inside by a stock os.exit(code, true) in a task: nothing returns into
+// the loop, and all that can be done is to run clean-up.
+void neapL_close_with_state(neap_runtime *rt) {
     lua_State *running = rt->running ? rt->running : rt->L;
+    if (rt->closing) return;
     if (rt->root && rt->busy) neapL_close_inside(running, rt);
     else neap_close(rt);
+}
+
+static int finalize(lua_State *L) {
+    neapL_close_with_state(lua_touserdata(L, 1));
     return 0;
 }
 
