@@ -90,10 +90,12 @@ static worker *take_worker(neapL_workers *workers) {
     return self;
 }
 
-// One that has tasks left would be no clean slate.
+// One that has tasks left would be no clean slate; one in which a limit was
+// broken may be full for good of what did that.
 static void give_worker(neapL_workers *workers, worker *self) {
     pthread_mutex_lock(&workers->mutex);
-    bool kept = !workers->closed && self->rt->alive == 0;
+    const neap_runtime *rt = self->rt;
+    bool kept = !workers->closed && rt->alive == 0 && !*rt->limits.verdict;
     if (kept) self->next = workers->idle, workers->idle = self;
     pthread_mutex_unlock(&workers->mutex);
     if (!kept) close_worker(self);

@@ -222,6 +222,24 @@ static void open_in_too_little(void) {
     neap_close(rt);
 }
 
+// What filled a worker for good is nobody's but its own.
+static void offload(void) {
+    heard all = {.count = 0};
+    neap_config config = wish(&all, LIMIT);
+    neap_runtime *rt = neap_open(&config);
+    CHECK(rt);
+    expect_done(rt, "local neap = require 'neap'\n"
+                    "for _ = 1, 5 do\n"
+                    "  local ok, e = pcall(neap.offload, function()\n"
+                    "    kept = {} while true do kept[#kept + 1] = {} end\n"
+                    "  end)\n"
+                    "  assert(not ok and e:find 'memory limit', e)\n"
+                    "  assert(neap.offload(function()\n"
+                    "    return #('x'):rep(300000) end) == 300000)\n"
+                    "end");
+    neap_close(rt);
+}
+
 // A state of the host's has the host's allocator: that is where a limit goes.
 static void attach(void) {
     heard all = {.count = 0};
@@ -248,6 +266,7 @@ int main(void) {
     count();
     close_all();
     open_in_too_little();
+    offload();
     attach();
     return 0;
 }
