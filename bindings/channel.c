@@ -6,8 +6,9 @@
 //
 // A value is copied into an item when it is put, and out of it when it is got.
 // Copying may raise, so nothing is held meanwhile that only we know of: a bid
-// is a userdata, whose finalizer withdraws it, and an item that cannot be
-// copied out here goes back, to be the next that anybody gets.
+// is a userdata, whose finalizer withdraws it. An item for whose copy there is
+// no memory goes back, to be the next that anybody gets; one that cannot be
+// made here at all is used up by the error, or it would stop every getter.
 //
 // A wait here is one for the world outside: another thread may end it. So no
 // deadlock is seen where all that knew the Channel have gone.
@@ -80,8 +81,10 @@ static void copy_packed(lua_State *L, neapL_channel *channel,
                         neapL_item *item) {
     lua_pushcfunction(L, unpack);
     lua_pushlightuserdata(L, item);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK) return;
-    neapL_seat_return(&channel->seat, item);
+    int status = lua_pcall(L, 1, 1, 0);
+    if (status == LUA_OK) return;
+    if (status == LUA_ERRMEM) neapL_seat_return(&channel->seat, item);
+    else neapL_item_free(item);
     lua_error(L);
 }
 
