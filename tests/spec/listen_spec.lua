@@ -66,11 +66,17 @@ describe("TCP:", function()
   end)
 
   test("an IPv6 listener leaves IPv4 alone", function()
-    local six <close>, port = listen "::"
-    local four <close> = listen("0.0.0.0", port)
+    local six, four, port
+    for _ = 1, 10 do -- another process may have that port of IPv4
+      six, port = listen "::"
+      four = neap.listen("0.0.0.0", port)
+      if four then break end
+      six:close()
+    end
+    local _ <close> = six
+    local _ <close> = assert(four)
     local client <close> = assert(neap.connect("127.0.0.1", port))
     assert(four:accept()):close()
-    assert.is_truthy(six)
   end)
 
   test("TCP_NODELAY is on at both ends, unless it is not wanted", function()

@@ -109,7 +109,10 @@ static int raw_pipe(lua_State *L) {
 // raw.read(fd) -> bytes or nil: blocks where there are none
 static int raw_read(lua_State *L) {
     char bytes[65536];
-    ssize_t n = read(check_fd(L), bytes, sizeof bytes);
+    int fd = check_fd(L);
+    ssize_t n;
+    do n = read(fd, bytes, sizeof bytes); // again where a signal came
+    while (n < 0 && errno == EINTR);
     if (n < 0) return result(L, n);
     lua_pushlstring(L, bytes, (size_t)n);
     return 1;
@@ -119,7 +122,11 @@ static int raw_read(lua_State *L) {
 static int raw_write(lua_State *L) {
     size_t size;
     const char *bytes = luaL_checklstring(L, 2, &size);
-    return result(L, write(check_fd(L), bytes, size));
+    int fd = check_fd(L);
+    ssize_t n;
+    do n = write(fd, bytes, size);
+    while (n < 0 && errno == EINTR);
+    return result(L, n);
 }
 
 // raw.listener() -> fd: a blocking one, on a port of 127.0.0.1
