@@ -43,6 +43,7 @@ static int case_count, program_count;
 static int workers;   // how many
 static long sample;   // points of each case; 0: all
 static place *places; // shared with the workers
+static pid_t parent;  // of the workers
 
 // ---- the cases
 
@@ -95,6 +96,7 @@ static long draw(uint64_t *seed, long count) {
 static bool live_at(place *at) {
     oom_point point = cases[at->it];
     point.n = at->n;
+    if (getppid() != parent) exit(1); // it was ended
     alarm(SECONDS);
     bool struck = oom_live(point, at->words, false);
     alarm(0);
@@ -200,6 +202,7 @@ static int run_all(void) {
     places = mmap(NULL, size, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (places == MAP_FAILED) return 2;
+    parent = getpid();
     run_workers();
     return sum_up();
 }

@@ -244,11 +244,7 @@ static const char mess[] =
     "neap.spawn(lock.acquire, lock)\n"
     "neap.spawn(coroutine.wrap(function() neap.sleep(1000) end))\n"
     "neap.spawn(neap.gather, future, function() neap.sleep(1000) end)\n"
-    "neap.spawn(function()\n"
-    "    repeat\n" // it heeds no cancel
-    "        local _, e = pcall(neap.sleep, 1000)\n"
-    "    until e == 'not enough memory'\n"
-    "end)\n"
+    "neap.spawn(neap.shield, neap.await, neap.Future())\n" // heeds no cancel
     "neap.call_later(1000, print, 1)\n"
     "future:on_done(print)\n"
     "neap.loop():add_reader(a:fd(), print)\n";
