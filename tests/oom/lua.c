@@ -10,7 +10,7 @@
 
 #include "tests/oom/oom.h"
 
-enum { CODE_MAX = 65536, PROGRAMS_MAX = 200, NAME_MAX = 40 };
+enum { CODE_MAX = 65536, PROGRAMS_MAX = 200, WORD_MAX = 40 };
 
 typedef struct code { // of a file
     const char *name;
@@ -25,7 +25,7 @@ static code codes[] = {
 
 enum { CODES = sizeof codes / sizeof *codes };
 
-static char names[PROGRAMS_MAX][NAME_MAX];
+static char names[PROGRAMS_MAX][WORD_MAX];
 static oom_program programs[PROGRAMS_MAX];
 static int program_count;
 
@@ -62,7 +62,7 @@ static int compare(const void *a, const void *b) { return strcmp(a, b); }
 static void list(lua_State *L, const code *it) {
     for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
         if (program_count == PROGRAMS_MAX) luaL_error(L, "too many programs");
-        snprintf(names[program_count++], NAME_MAX, "%s.%s", it->name,
+        snprintf(names[program_count++], WORD_MAX, "%s.%s", it->name,
                  lua_tostring(L, -2));
     }
 }
@@ -87,7 +87,7 @@ bool oom_read_programs(void) {
     bool read = lua_pcall(L, 0, 0, 0) == LUA_OK;
     if (!read) fprintf(stderr, "%s\n", lua_tostring(L, -1));
     lua_close(L);
-    qsort(names, (size_t)program_count, NAME_MAX, compare);
+    qsort(names, (size_t)program_count, WORD_MAX, compare);
     for (int i = 0; i < program_count; i++) programs[i].name = names[i];
     return read;
 }
