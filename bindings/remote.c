@@ -282,13 +282,13 @@ static void call_off(neapL_call *call) {
 void neapL_calls_close(neap_runtime *rt) {
     int64_t end_ns = neap_clock_ns() + rt->config.grace_ns, left_ns;
     neap_link *link = rt->calls.next;
+    atomic_store(&rt->loop.inbox->awake, false); // it may be in a turn
     for (; link != &rt->calls; link = link->next)
         call_off(NEAP_OWNER(link, neapL_call, link));
-    while (!neap_list_empty(&rt->calls)) {
+    while (neap_inbox_drain(rt->loop.inbox), !neap_list_empty(&rt->calls)) {
         left_ns = end_ns - neap_clock_ns();
         if (left_ns <= 0) return;
         if (neap_poller_wait(rt->loop.poller, left_ns) < 0) return;
-        neap_inbox_drain(rt->loop.inbox);
     }
 }
 

@@ -50,7 +50,7 @@ static void put_on(neap_inbox *inbox, neap_bell *bell) {
     neap_list_append(&inbox->rung, &bell->link);
     atomic_fetch_add(&inbox->waking, 1);
     pthread_mutex_unlock(&inbox->mutex);
-    if (!atomic_exchange(&inbox->waiting, true))
+    if (!atomic_exchange(&inbox->waiting, true) && !atomic_load(&inbox->awake))
         neap_poller_wake(inbox->poller);
     atomic_fetch_sub(&inbox->waking, 1);
 }

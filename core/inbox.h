@@ -5,7 +5,7 @@
 // times before the loop hears it, it is heard once. A post is a function and
 // its argument, with a bell of its own. The loop hears in the order of ringing,
 // once a turn; only the first ring wakes the poller, so a thousand posts cost
-// one wake-up.
+// one wake-up, and none where the loop is at work: it looks before it sleeps.
 //
 // The inbox is counted, so that a thread may hold it when the loop has gone: it
 // then refuses all. It and its posts are malloc's, not the loop's allocator's,
@@ -36,6 +36,7 @@ typedef struct neap_inbox {
     neap_list hearing;          // of this one, those that were not heard yet
     struct neap_poller *poller; // whom the first ring wakes
     atomic_bool waiting;        // something is there: one load for the turn
+    atomic_bool awake;          // the loop will look here before it sleeps
     atomic_int waking;          // threads that are about to wake the poller
     atomic_int holders;         // the loop, and who else may reach for it
     bool closed;                // posts are refused

@@ -163,6 +163,7 @@ static int steps(neap_loop *loop, int64_t limit_ns) {
     if (rc < 0) return rc;
     rc = look_outside(loop, sleep_ns);
     if (rc < 0) return rc;
+    atomic_store_explicit(&loop->inbox->awake, true, memory_order_relaxed);
     neap_inbox_drain(loop->inbox);
     expire_timers(loop);
     return run_ready(loop);
@@ -182,8 +183,11 @@ void neap_loop_notify(neap_loop *loop) {
     neap_poller_alarm(loop->poller, due_ns);
 }
 
+// Who rings from here on wakes the poller; what was rung before is seen to be
+// due, by the next turn or by a host that asks when that is.
 static void end_turn(neap_loop *loop) {
     assert(loop->in_turn);
+    atomic_store(&loop->inbox->awake, false);
     loop->in_turn = false;
     neap_loop_notify(loop);
 }

@@ -84,6 +84,21 @@ static void post_more(void *arg) {
     post(arg, "n");
 }
 
+static void step_post(probe *self) { post(self->task.loop->inbox, "a"); }
+
+// It looks before it sleeps, and so does a host that asks when it is due.
+static void a_loop_at_work_need_not_be_woken(void **state) {
+    stage *on = *state; // P1
+    stage_start(on, 'p', step_post);
+    assert_int_equal(neap_loop_turn(&on->loop, -1), 1);
+    assert_int_equal(fake.wakes, 0);
+    assert_int_equal(neap_loop_due(&on->loop), 0);
+    assert_int_equal(neap_loop_turn(&on->loop, -1), 0);
+    assert_string_equal(called, "a");
+    post(on->loop.inbox, "b"); // from now on it may sleep
+    assert_int_equal(fake.wakes, 1);
+}
+
 static void posts_made_by_posts_wait_for_the_next_drain(void **state) {
     neap_inbox *inbox = inbox_of(state); // S4, P5
     neap_inbox_post(inbox, post_more, inbox);
@@ -330,6 +345,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_INBOX(posts_are_called_in_order_with_their_arguments),
         ON_INBOX(only_the_first_of_many_posts_wakes_the_poller),
+        ON_INBOX(a_loop_at_work_need_not_be_woken),
         ON_INBOX(posts_made_by_posts_wait_for_the_next_drain),
         ON_INBOX(a_closed_inbox_refuses_and_keeps_what_it_has),
         cmocka_unit_test_setup(what_was_accepted_is_called_at_the_end,
