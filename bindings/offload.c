@@ -39,6 +39,7 @@ typedef struct errand {
 typedef struct box { // the asking side's hold on one
     const neapL_type *type;
     errand *errand;   // NULL: it was left
+    bool taken;       // by a call, or the collector
     bool asked;       // the pool has it
     bool waits;       // also when it is cancelled,
     neap_scope cover; // beneath this
@@ -47,6 +48,7 @@ typedef struct box { // the asking side's hold on one
 } box;
 
 static const neapL_type box_type;
+static const char spare_key; // in the registry: the box that was made last
 
 // ---- workers
 
@@ -163,11 +165,15 @@ static void work(neap_job *job) {
                                     "worker's state");
 }
 
+static void empty(errand *it) {
+    neapL_parcel_free(&it->work);
+    neapL_outcome_free(&it->outcome);
+}
+
 static void free_errand(neap_job *job) {
     errand *it = NEAP_OWNER(job, errand, job);
     if (it->workers) release(it->workers);
-    neapL_parcel_free(&it->work);
-    neapL_outcome_free(&it->outcome);
+    empty(it);
     free(it);
 }
 
@@ -183,11 +189,19 @@ static neapL_workers *workers_of(lua_State *L) {
     return rt->workers;
 }
 
+// Those that it was given to when it was used last may have gone.
+static void assign(errand *it, neapL_workers *workers) {
+    if (it->workers == workers) return;
+    if (it->workers) release(it->workers);
+    atomic_fetch_add(&workers->holders, 1);
+    it->workers = workers;
+}
+
 static void ask(lua_State *L, box *self) {
     errand *it = self->errand;
-    it->workers = workers_of(L);
-    if (!it->workers) luaL_error(L, "not enough memory");
-    atomic_fetch_add(&it->workers->holders, 1);
+    neapL_workers *workers = workers_of(L);
+    if (!workers) luaL_error(L, "not enough memory");
+    assign(it, workers);
     it->job = (neap_job){
         .line = &self->line, .work = work, .free = free_errand, .blocks = true};
     int rc = neap_pool_submit(&neapL_rt(L)->loop, &it->job);
@@ -196,11 +210,13 @@ static void ask(lua_State *L, box *self) {
     self->asked = true;
 }
 
+// The end of a call: the errand runs on alone, or stays with the box.
 static void leave(box *self) {
-    if (!self->errand) return;
-    if (self->asked) neap_job_leave(&self->errand->job);
-    else free_errand(&self->errand->job);
-    self->errand = NULL;
+    errand *it = self->errand;
+    bool runs = self->asked && it->job.line;
+    if (runs) neap_job_leave(&it->job), self->errand = NULL;
+    else empty(it);
+    self->taken = self->asked = false;
 }
 
 static int deliver(lua_State *L, box *self) {
@@ -241,9 +257,8 @@ static int forsake(lua_State *L, int status, box *self) {
 static int offload_k(lua_State *L, int status, lua_KContext ctx) {
     box *self = lua_touserdata(L, 1);
     if (!self->errand) return forsake(L, status, self);
-    bool raises = neapL_is_raising(L, status);
-    if (raises && may_leave(L, self)) leave(self);
-    if (self->errand && self->covered) neapL_wake_of(L, status);
+    if (neapL_is_raising(L, status) && may_leave(L, self)) leave(self);
+    if (self->covered) neapL_wake_of(L, status);
     else neapL_woken(L, status);
     if (self->asked && !self->errand->job.line)
         return self->covered ? meet_cancel(L, self) : deliver(L, self);
@@ -251,6 +266,24 @@ static int offload_k(lua_State *L, int status, lua_KContext ctx) {
     if (!self->asked) ask(L, self);
     neap_task_wait_outside(&task->core, &self->line);
     return neapL_suspend(L, ctx, offload_k);
+}
+
+// A box for one call, with an errand: the spare one, where it is free; so who
+// asks for one thing after another makes no garbage.
+static box *push_box(lua_State *L) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &spare_key);
+    box *self = lua_touserdata(L, -1);
+    if (!self || self->taken) {
+        lua_pop(L, 1);
+        self = neapL_new(L, &box_type, 0);
+        neap_list_init(&self->line);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &spare_key);
+    }
+    if (!self->errand) self->errand = calloc(1, sizeof *self->errand);
+    if (!self->errand) return luaL_error(L, "not enough memory"), NULL;
+    self->taken = true;
+    return self;
 }
 
 // The function's index; reads the options before it.
@@ -272,12 +305,9 @@ static int check_arguments(lua_State *L, bool *waits) {
 static int offload(lua_State *L) {
     bool waits;
     int fn = check_arguments(L, &waits);
-    box *self = neapL_new(L, &box_type, 0);
+    box *self = push_box(L);
     lua_insert(L, 1);
-    neap_list_init(&self->line);
     self->waits = waits;
-    self->errand = calloc(1, sizeof *self->errand);
-    if (!self->errand) return luaL_error(L, "not enough memory");
     neapL_parcel_pack(L, lua_gettop(L) - fn, "neap.offload",
                       &self->errand->work);
     lua_settop(L, 1);
@@ -287,8 +317,11 @@ static int offload(lua_State *L) {
 static int box_gc(lua_State *L) {
     box *self = lua_touserdata(L, 1);
     if (self->errand && !neap_list_empty(&self->line))
-        neapL_close_with_state(neapL_find(L));
-    leave(self);
+        neapL_close_with_state(neapL_find(L)); // who waits may leave it
+    if (self->errand) leave(self);
+    if (self->errand) free_errand(&self->errand->job);
+    self->errand = NULL;
+    self->taken = true; // the registry still has it
     return 0;
 }
 
@@ -298,5 +331,7 @@ static const luaL_Reg functions[] = {{"offload", offload}, {NULL, NULL}};
 
 void neapL_open_offload(lua_State *L, neap_runtime *rt) {
     neapL_newtype(L, rt, &box_type);
+    lua_pushnil(L); // of an earlier runtime
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &spare_key);
     neapL_addfuncs(L, rt, functions);
 }

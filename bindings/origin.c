@@ -97,25 +97,23 @@ static void send_report(void *ud, const neap_report *report) {
 
 // ---- the origin
 
-// Pushes package[field], or nil.
-static const char *push_path(lua_State *L, const char *field) {
+static const char package_key; // in the registry: the table, once it was seen
+
+// Pushes the table package, or what is in its place.
+static void push_package(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &package_key) == LUA_TTABLE) return;
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_getfield(L, -1, LUA_LOADLIBNAME);
-    lua_remove(L, -2);
-    if (lua_istable(L, -1)) lua_getfield(L, -1, field), lua_remove(L, -2);
-    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    lua_copy(L, -1, -3);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &package_key);
+    lua_pop(L, 1);
 }
 
-static char *copy_path(lua_State *L, const char *field) {
-    char *path = strdup(push_path(L, field));
-    lua_pop(L, 1);
-    return path;
-}
-
-static bool is_same(lua_State *L, const char *field, const char *path) {
-    bool same = strcmp(push_path(L, field), path) == 0;
-    lua_pop(L, 1);
-    return same;
+// A field of the table at `package`. What is pushed holds the string.
+static const char *push_path(lua_State *L, int package, const char *field) {
+    if (!lua_istable(L, package)) return "";
+    bool found = lua_getfield(L, package, field) == LUA_TSTRING;
+    return found ? lua_tostring(L, -1) : "";
 }
 
 // As the origin's, but for what belongs to its thread or its hosts.
@@ -140,8 +138,11 @@ neapL_origin *neapL_origin_open(lua_State *L, neap_runtime *rt) {
     origin->rt = rt;
     origin->inbox = neap_inbox_hold(rt->loop.inbox);
     origin->config = config_of(origin);
-    origin->path = copy_path(L, "path");
-    origin->cpath = copy_path(L, "cpath");
+    int package = lua_gettop(L) + 1;
+    push_package(L);
+    origin->path = strdup(push_path(L, package, "path"));
+    origin->cpath = strdup(push_path(L, package, "cpath"));
+    lua_settop(L, package - 1);
     if (origin->path && origin->cpath) return origin;
     neapL_origin_release(origin);
     return NULL;
@@ -161,8 +162,12 @@ void neapL_origin_release(neapL_origin *origin) {
 }
 
 bool neapL_origin_is_true(lua_State *L, const neapL_origin *origin) {
-    return is_same(L, "path", origin->path) &&
-           is_same(L, "cpath", origin->cpath);
+    int package = lua_gettop(L) + 1;
+    push_package(L);
+    bool same = strcmp(push_path(L, package, "path"), origin->path) == 0 &&
+                strcmp(push_path(L, package, "cpath"), origin->cpath) == 0;
+    lua_settop(L, package - 1);
+    return same;
 }
 
 // Protected, in the new state.

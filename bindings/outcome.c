@@ -67,4 +67,5 @@ int neapL_outcome_push(lua_State *L, const neapL_outcome *outcome) {
 void neapL_outcome_free(neapL_outcome *outcome) {
     neapL_parcel_free(&outcome->value);
     free(outcome->traceback);
+    *outcome = (neapL_outcome){.known = false};
 }

@@ -34,6 +34,7 @@ void neapL_outcome_refuse(neapL_outcome *outcome, const char *words);
 // Pushes the results, or the error; their number. [-0, +n, e]
 int neapL_outcome_push(lua_State *L, const neapL_outcome *outcome);
 
+// Frees what is in it, and makes it hold nothing.
 void neapL_outcome_free(neapL_outcome *outcome);
 
 #endif

@@ -155,6 +155,7 @@ void neapL_packed_push(lua_State *L, const neapL_packed *packed, bool call) {
     u.at = 0;
     for (int i = 0; i < count; i++) push_value(&u);
     if (packed->objects == 0) return;
-    lua_rotate(L, base + 1, count);
+    int above = lua_gettop(L) - count; // the shelf, which goes
+    for (int i = 1; i <= count; i++) lua_copy(L, above + i, base + i);
     lua_settop(L, base + count);
 }

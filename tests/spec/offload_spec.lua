@@ -173,6 +173,34 @@ describe("neap.offload", function()
       [[require "neap".offload(function() end)]])
   end)
 
+  test("makes no garbage where one comes after another", function()
+    local function nothing() end
+    offload(nothing)
+    collectgarbage "collect"
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    for _ = 1, 100 do offload(nothing) end
+    local grown = collectgarbage "count" - before
+    collectgarbage "restart"
+    assert.is_true(grown < 1, grown .. " KiB")
+  end)
+
+  test("one that was refused or cancelled does not harm the next", function()
+    local function same(n) return n end
+    for i = 1, 3 do
+      assert.matches("a C function", caught(offload, print, i))
+      assert.equal(i, offload(same, i))
+      local gate = elsewhere.gate()
+      local late = passing(gate, "late")
+      elsewhere.arrived(gate, 1)
+      late:cancel()
+      neap.settle(late)
+      assert.equal("cancelled", late:state())
+      assert.equal(-i, offload(same, -i))
+      elsewhere.open(gate)
+    end
+  end)
+
   test("10,000 of them", function()
     local function work()
       for i = 1, 2500 do
