@@ -68,6 +68,7 @@ void neapL_checknames(lua_State *L, int index, const char *known) {
         int key = lua_gettop(L) - 1;
         if (is_known(L, key, known)) continue;
         const char *name = luaL_tolstring(L, key, NULL);
+        known = lua_pushlstring(L, known, strlen(known) - 1);
         name = lua_pushfstring(L, "unknown option '%s'; known:%s", name, known);
         luaL_argerror(L, index, name);
     }

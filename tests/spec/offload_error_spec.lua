@@ -222,7 +222,7 @@ describe("misuse of neap.offload", function()
     ["options and nil"] = {"bad argument #2 .*function expected, got nil",
       table.pack({}, nil)},
     ["an option that is misspelt"] = {
-      "bad argument #1 .*unknown option 'wiat'; known: wait",
+      "bad argument #1 .*unknown option 'wiat'; known: wait%)",
       table.pack({wiat = true}, function() end)},
     ["an option of others"] = {"unknown option 'name'",
       table.pack({name = "x"}, function() end)},

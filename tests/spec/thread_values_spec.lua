@@ -156,7 +156,7 @@ describe("misuse of neap.thread", function()
     ["options and nil"] = {"bad argument #2 .*function expected, got nil",
       table.pack({}, nil)},
     ["an option that is misspelt"] = {
-      "bad argument #1 .*unknown option 'nam'; known: name daemon",
+      "bad argument #1 .*unknown option 'nam'; known: name daemon%)",
       table.pack({nam = "x"}, function() end)},
   } do
     test(name, function()
