@@ -229,9 +229,10 @@ static int deliver(lua_State *L, box *self) {
     return count;
 }
 
-// The running task was cancelled; false: it waits all the same.
+// The running task was cancelled; false: it waits for what has begun.
 static bool may_leave(lua_State *L, box *self) {
     if (!self->waits || !self->asked) return true;
+    if (!self->covered && neap_job_claim(&self->errand->job)) return true;
     if (!self->covered) neapL_cover(&self->cover, &neapL_rt(L)->task->core);
     self->covered = true;
     return false;

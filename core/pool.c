@@ -33,8 +33,13 @@ static void release(neap_job *job) {
     if (atomic_fetch_sub(&job->holders, 1) == 1) job->free(job);
 }
 
+bool neap_job_claim(neap_job *job) {
+    return !atomic_exchange(&job->claimed, true);
+}
+
 void neap_job_leave(neap_job *job) {
     job->line = NULL;
+    neap_job_claim(job);
     release(job);
 }
 
@@ -93,7 +98,7 @@ static neap_job *await(neap_pool *pool) {
 static void work(neap_pool *pool, neap_job *job) {
     bool blocks = job->blocks;
     pthread_mutex_unlock(&pool->mutex);
-    if (atomic_load(&job->holders) > 1) job->work(job);
+    if (neap_job_claim(job)) job->work(job);
     pthread_mutex_lock(&pool->mutex);
     pool->blocking -= blocks;
     pool->idle++;
@@ -140,6 +145,7 @@ int neap_pool_submit(neap_loop *loop, neap_job *job) {
     loop->pool = pool;
     job->bell = (neap_bell){.heard = heard};
     atomic_init(&job->holders, 2);
+    atomic_init(&job->claimed, false);
     pthread_mutex_lock(&pool->mutex);
     int rc = summon(pool, job->blocks);
     if (rc == 0) neap_list_append(&pool->jobs[job->blocks], &job->link);

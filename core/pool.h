@@ -30,6 +30,7 @@ typedef struct neap_job {
     void (*free)(struct neap_job *job); // on any, when nobody holds it
     bool blocks;                        // it asks for no name
     atomic_int holders;                 // the pool, and who asked
+    atomic_bool claimed;                // see neap_job_claim
 } neap_job;
 
 typedef struct neap_pool neap_pool;
@@ -38,6 +39,10 @@ typedef struct neap_pool neap_pool;
 // as for the world outside. 0; or -ENOMEM, -EAGAIN (no thread): it is still the
 // caller's.
 int neap_pool_submit(struct neap_loop *loop, neap_job *job);
+
+// The first to claim a job has it: a thread, which begins it, or who asked, and
+// then it never begins, though its bell rings.
+bool neap_job_claim(neap_job *job);
 
 // Who asked lets go of it, done or not. One that has not begun never will.
 void neap_job_leave(neap_job *job);

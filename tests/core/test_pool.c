@@ -228,6 +228,22 @@ static void a_job_that_is_left_early_never_begins(void **state) {
     neap_job_leave(&self->job);
 }
 
+static void who_claims_a_job_first_has_it(void **state) {
+    stage *on = *state; // C14
+    threads_left = 1;
+    errand *self = submit(on, false, true), *queued = submit(on, false, false);
+    await(&running, 1);
+    assert_false(neap_job_claim(&self->job));
+    assert_true(neap_job_claim(&queued->job));
+    assert_false(neap_job_claim(&queued->job));
+    open_gate = true;
+    finish(on, self);
+    finish(on, queued); // its bell rings all the same
+    assert_int_equal(begun, 1);
+    neap_job_leave(&self->job);
+    neap_job_leave(&queued->job);
+}
+
 static void the_end_drops_what_waits_and_abandons_what_runs(void **state) {
     stage on; // P6
     (void)state;
@@ -262,6 +278,7 @@ int main(void) {
         ON_POOL(without_another_thread_the_first_does_it_all),
         ON_POOL(a_job_that_is_left_runs_on_and_is_freed),
         ON_POOL(a_job_that_is_left_early_never_begins),
+        ON_POOL(who_claims_a_job_first_has_it),
         cmocka_unit_test_setup(the_end_drops_what_waits_and_abandons_what_runs,
                                setup_alone),
     };

@@ -12,8 +12,12 @@ return {
         "if (neapL_is_raising(L, status))\n"
             .. "        return neapL_waiting(L, NEAPL_RESOLVE), 0;"},
     {"D3", "core/pool.c", "core.test_pool",
-        "if (atomic_load(&job->holders) > 1) job->work(job);",
+        "if (neap_job_claim(job)) job->work(job);",
         "job->work(job);"},
+    {"C14", "bindings/offload.c", "spec.offload",
+        "if (!self->covered && neap_job_claim(&self->errand->job)) "
+            .. "return true;",
+        ""},
     {"D4", "bindings/names.c", "spec.names",
         "if (strcmp(name, services[i].name) != 0) continue;",
         "continue;"},
