@@ -12,7 +12,7 @@ return {
     {"C4", "bindings/task.c", "spec.cancel",
         "neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1);",
         "{ if (task->core.inner->cause) neapL_push_cancelled(L, task),"
-            .. " fail(L, task, SELF);\n    else "
+            .. " neapL_task_fail(L, task, SELF);\n    else "
             .. "neapL_future_finish(L, SELF, lua_gettop(L) - BODY + 1); }"},
     {"C5", "core/task.c", "spec.cancel",
         "if (is_cancelled(task)) {",
@@ -33,7 +33,7 @@ return {
             .. " return neapL_iserror(L, -1, &neapL_cancelled);"},
     {"C13", "bindings/border.c", "spec.cancel",
         "neap_task_yield(&task->core);",
-        "rt->loop.end = rt->loop.end; neap_task_ready(&task->core, 0);"},
+        "neap_task_ready(&task->core, NEAP_WAKE_READY);"},
     {"C15", "bindings/connect.c", "spec.listen",
         "if (it->each[i].sock) drop(L, index, &it->each[i]);",
         ""},
