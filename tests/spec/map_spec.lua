@@ -194,7 +194,7 @@ describe("map:", function()
         check("#1 to (table expected, got function)", print, {})
         check("#2 to (function expected, got table)", {}, {})
         check("#3 to (table expected, got number)", {}, print, 5)
-        check("#3 to (unknown option 'limits'; known: limit )", {}, print,
+        check("#3 to (unknown option 'limits'; known: limit)", {}, print,
             {limits = 1})
         for _, limit in ipairs {0, -1, 1.5, "x", false, -math.huge} do
             check("#3 to (option 'limit': positive integer or " ..
