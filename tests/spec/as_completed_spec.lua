@@ -329,7 +329,7 @@ describe("as_completed takes", function()
         check("#1 to (element 2: Task, Future or function " ..
             "expected, got number)", {forever, 2})
         check("#2 to (unknown option 'return_when'; known: " ..
-            "timeout )", {}, {return_when = "all"})
+            "timeout)", {}, {return_when = "all"})
         check("#2 to (option 'timeout': number of seconds " ..
             "expected, got boolean)", {}, {timeout = true})
         settle()
