@@ -49,6 +49,7 @@ static void turn_once(turning *turns, lua_State *L) {
     neapL_leave_slice(rt);
     if (neapL_interrupt_loop(rt, L) && turns->rc == -EDEADLK) turns->rc = 0;
     neapL_report_failed(rt);
+    neapL_collector_turn(rt);
 }
 
 // Protected: turns until it is over, or something is wrong.

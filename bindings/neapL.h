@@ -32,6 +32,7 @@
 
 #include "bindings/neap.h"
 #include "bindings/arena.h"
+#include "bindings/collector.h"
 #include "bindings/limits.h"
 #include "core/clock.h"
 #include "core/loop.h"
@@ -220,7 +221,7 @@ struct neap_runtime {
     uint64_t callback_group_id; // of the callback that runs; 0: none does
     bool callback_contexted;    // it has something in its neap.context
     int unseen;                 // errors that were reported and not looked at
-    bool gc_switched;           // the collector went over to incremental
+    neapL_collector collector;  // what was chosen for its garbage
     neap_list forevers;  // run_forevers and run_until_completes under way
     bool stop_next;      // the next one of those ends at once
     int readers;         // registry: table of add_reader's, by number

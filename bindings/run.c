@@ -32,7 +32,7 @@ static neapL_group *begin(lua_State *L, neap_scope *parent, neapL_task *owner) {
         neapL_task_withdraw(main);
         luaL_error(L, "not enough memory");
     }
-    neapL_task_begin(L, main, group);
+    neapL_task_begin(main, group);
     group->main = main;
     main->future.hosted = true; // its error is ours
     return group;

@@ -138,7 +138,7 @@ static void furnish(lua_State *L, neap_runtime *rt) {
     neapL_open_warn(L);
     luaL_openlibs(L);
     if (rt->config.seed) seed_random(L, rt->config.seed);
-    lua_gc(L, LUA_GCGEN, 0, 0);
+    neapL_collector_init(rt);
     neapL_open_exit(L, rt);
 }
 

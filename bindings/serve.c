@@ -219,7 +219,7 @@ static neapL_group *begin(lua_State *L, neapL_task *task) {
         luaL_error(L, "not enough memory");
     }
     group->run = neapL_group_of(task)->run;
-    neapL_task_begin(L, acceptor, group);
+    neapL_task_begin(acceptor, group);
     acceptor->future.hosted = true; // its error is ours
     neapL_protect(L, name_acceptor, acceptor);
     return group;

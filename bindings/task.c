@@ -34,26 +34,11 @@ enum { DEEP = 32 }; // calls on a stack whose bottom is not looked for twice
 
 enum { SITE_DEPTH_MAX = 3 }; // C functions between spawn and who called it
 
-enum {
-    // With so many tasks a minor collection, which visits every coroutine,
-    // takes 3 ms and more: the collector goes over to incremental steps.
-    GC_TASKS = 10000,
-    GC_PAUSE = 200, // of the memory in use when the last cycle ended
-    GC_STEP = 10    // the least that keeps pace; larger marks in bursts
-};
-
 static neap_runtime *runtime_of(const neapL_task *task) {
     return neapL_of_loop(task->core.loop);
 }
 
 // ---- birth
-
-static void switch_gc(lua_State *L, neap_runtime *rt) {
-    rt->gc_switched = true;
-    if (!rt->owns_state) return; // the host's collector is the host's
-    if (lua_gc(L, LUA_GCINC, 0, 0, 0) == LUA_GCGEN) // else the script chose it
-        lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEP, 0);
-}
 
 static void push_from(lua_State *L, const neapL_task *task, int place);
 
@@ -147,10 +132,10 @@ neapL_task *neapL_task_new(lua_State *L, neap_runtime *rt, int nargs) {
     return task;
 }
 
-void neapL_task_begin(lua_State *L, neapL_task *task, neapL_group *group) {
+void neapL_task_begin(neapL_task *task, neapL_group *group) {
     neap_runtime *rt = runtime_of(task);
     enter_group(task, group);
-    if (++rt->alive >= GC_TASKS && !rt->gc_switched) switch_gc(L, rt);
+    if (++rt->alive == NEAPL_CROWD) neapL_collector_crowd(rt);
     neap_task_ready(&task->core, NEAP_WAKE_READY);
 }
 
@@ -158,7 +143,7 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
                         int nargs) {
     assert(group);
     neapL_task *task = neapL_task_new(L, rt, nargs);
-    neapL_task_begin(L, task, group);
+    neapL_task_begin(task, group);
     return task;
 }
 

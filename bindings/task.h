@@ -231,7 +231,7 @@ neapL_task *neapL_spawn(lua_State *L, neap_runtime *rt, neapL_group *group,
 
 // Its two halves: all that may fail, then the rest. [-(nargs + 1), +1, m]
 neapL_task *neapL_task_new(lua_State *L, neap_runtime *rt, int nargs);
-void neapL_task_begin(lua_State *L, neapL_task *task, neapL_group *group);
+void neapL_task_begin(neapL_task *task, neapL_group *group);
 
 // Undoes them: it has not run, and nobody has seen it.
 void neapL_task_withdraw(neapL_task *task);
