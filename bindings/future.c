@@ -71,6 +71,13 @@ void neapL_setextra(lua_State *L, int index, const char *key) {
     lua_pop(L, 1);
 }
 
+void neapL_setextras(lua_State *L, int index) {
+    neapL_future *future = lua_touserdata(L, index);
+    assert(!future->boxed && !future->cancelling);
+    lua_setiuservalue(L, index, 1);
+    future->boxed = true;
+}
+
 // ---- ending
 
 static void wake_line(lua_State *L, neapL_future *future) {
