@@ -71,15 +71,29 @@ void neapL_setextra(lua_State *L, int index, const char *key) {
     lua_pop(L, 1);
 }
 
+void neapL_setextras(lua_State *L, int index) {
+    neapL_future *future = lua_touserdata(L, index);
+    assert(!future->boxed && !future->cancelling);
+    lua_setiuservalue(L, index, 1);
+    future->boxed = true;
+}
+
 // ---- ending
+
+// C code that waits without awaiting: whether the error was seen, it says.
+static bool is_listener(const neap_task *core) {
+    return core->kind == NEAPL_WATCH || core->kind == NEAPL_STANDS;
+}
 
 static void wake_line(lua_State *L, neapL_future *future) {
     while (!neap_list_empty(&future->line)) {
         neap_task *first = neap_task_first(&future->line);
-        future->seen |= first->kind != NEAPL_WATCH; // that does it itself
+        future->seen |= !is_listener(first);
         if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
         else if (first->kind == NEAPL_HOST) neapL_host_wake(first);
         else if (first->kind == NEAPL_CFUTURE) neapL_cfuture_notify(L, first);
+        else if (first->kind == NEAPL_STANDS) neapL_stand_in_notify(first);
+        else if (first->kind == NEAPL_CALLED) neapL_called_notify(first);
         else neap_task_wake(first, NEAP_WAKE_READY);
     }
 }

@@ -2,8 +2,8 @@
 // Remote: the two sides of a call (see remote.h).
 //
 // Over there the task's function is `enter`, which has the call in a
-// to-be-closed slot: however it ends, its end is told. Here the stand-in begins
-// even if it was cancelled before: the call is under way by then.
+// to-be-closed slot: so an error leaves its outcome there. Both tasks begin
+// even if they were cancelled before: the call is under way by then.
 //
 // Invariant: `here` is written by this side, `there` by the other; what both
 // read was written before a bell was rung, under the inbox's mutex.
@@ -20,15 +20,16 @@
 
 static const char reason[] = "cancelled by the thread that spawned it";
 static const char has_ended[] = "the thread has ended";
+static const char no_memory[] = "not enough memory";
 
-typedef struct box { // a side's hold on a call
+typedef struct box { // a call's place on a stack
     const neapL_type *type;
-    neapL_call *call;
+    neapL_call *call; // held here, and by a callback; NULL: no more
     neap_scope cover; // here: of the wait for one that was cancelled
     bool covered;     // it is open
 } box;
 
-static const neapL_type here_type, there_type;
+static const neapL_type here_type, there_type, lone_type;
 
 // ---- its life
 
@@ -58,14 +59,26 @@ static bool ring(neapL_call *call, neap_inbox *inbox, neap_bell *bell) {
     return rc >= 0;
 }
 
-bool neapL_call_ring(neapL_call *call) {
-    return ring(call, call->there, &call->begin);
+void neapL_call_ring(neapL_call *call) {
+    ring(call, call->there, &call->begin);
 }
 
-void neapL_call_end(neapL_call *call) {
-    if (!call->outcome.known) neapL_outcome_refuse(&call->outcome, has_ended);
-    if (!call->told && !call->lone) ring(call, call->here, &call->end);
-    call->told = true;
+bool neapL_call_send(neapL_call *call) {
+    call->made = ring(call, call->there, &call->begin);
+    return call->made;
+}
+
+void neapL_call_end(neapL_call *call, const char *words) {
+    if (!call->outcome.known) neapL_outcome_refuse(&call->outcome, words);
+    if (!call->lone) ring(call, call->here, &call->end);
+}
+
+// In the line of its task on one side, which is pending.
+static void listen(neapL_call *call, neap_task *core, int kind,
+                   neapL_task *task) {
+    neap_task_init(core, task->core.loop, (uint8_t)kind);
+    neap_task_wait(core, &task->future.line);
+    neapL_call_hold(call);
 }
 
 static neapL_call *new_call(neap_runtime *rt) {
@@ -84,7 +97,7 @@ neapL_call *neapL_call_new(lua_State *L, int fn, const char *what) {
     box *self = neapL_new(L, &here_type, 0);
     lua_insert(L, fn);
     self->call = new_call(neapL_rt(L));
-    if (!self->call) return luaL_error(L, "not enough memory"), NULL;
+    if (!self->call) return luaL_error(L, no_memory), NULL;
     neapL_parcel_pack(L, lua_gettop(L) - fn, what, &self->call->work);
     return self->call;
 }
@@ -136,20 +149,6 @@ static void keep_error(lua_State *L, neapL_call *call) {
     lua_settop(L, error - 1);
 }
 
-// box:gc(): how the task over there ends, or how it never began.
-static int there_gc(lua_State *L) {
-    box *self = lua_touserdata(L, 1);
-    neapL_call *call = self->call;
-    if (!call) return 0;
-    self->call = NULL;
-    call->task = NULL;
-    if (!call->whole) neapL_call_end(call);
-    else if (atomic_load(&call->stopped) && !call->rt->closing)
-        neapL_group_cancel(L, call->rt->group, "the thread was stopped");
-    neapL_call_release(call);
-    return 0;
-}
-
 // box:close(error): where there are no results there is an error, which may be
 // nil; unless its stack is closed from outside.
 static int there_close(lua_State *L) {
@@ -158,7 +157,20 @@ static int there_close(lua_State *L) {
     lua_settop(L, 2);
     bool failed = !lua_isnil(L, 2) || !call->task->future.closing;
     if (!call->outcome.known && failed) keep_error(L, call);
-    return there_gc(L);
+    if (call->whole && atomic_load(&call->stopped) && !call->rt->closing)
+        neapL_group_cancel(L, call->rt->group, "the thread was stopped");
+    return 0;
+}
+
+// What ends without an outcome was ended before it began, or had no memory to
+// begin, or to say how it failed.
+void neapL_called_notify(neap_task *core) {
+    neapL_call *call = NEAP_OWNER(core, neapL_call, called);
+    const char *words = call->task->scope.cause ? has_ended : no_memory;
+    neap_task_term(core);
+    call->task = NULL;
+    neapL_call_end(call, words);
+    neapL_call_release(call);
 }
 
 // ---- there: how it runs
@@ -181,9 +193,8 @@ static int unwanted_k(lua_State *L, int status, lua_KContext ctx) {
 static int enter(lua_State *L) {
     const box *self = lua_touserdata(L, 1);
     neapL_task *task = neapL_rt(L)->task;
-    task->future.hosted = true; // its error is told here
     self->call->task = task;
-    lua_toclose(L, 1);
+    neapL_toclose(L, 1);
     if (task->core.inner->cause) return neapL_begin(L, 0, unwanted_k);
     int count = neapL_parcel_unpack(L, &self->call->work);
     neapL_parcel_free(&self->call->work);
@@ -191,51 +202,77 @@ static int enter(lua_State *L) {
     return entered_k(L, LUA_OK, 0);
 }
 
+// box:gc(): of a callback, which may never be called.
+static int lone_gc(lua_State *L) {
+    box *self = lua_touserdata(L, 1);
+    if (self->call) neapL_call_release(self->call);
+    self->call = NULL;
+    return 0;
+}
+
 // The function of a callback; its end is told to nobody.
 static int call_back(lua_State *L) {
     const box *self = lua_touserdata(L, 1);
-    lua_call(L, neapL_parcel_unpack(L, &self->call->work) - 1, 0);
+    int count = neapL_parcel_unpack(L, &self->call->work);
+    lone_gc(L);
+    lua_call(L, count - 1, 0);
     return 0;
 }
 
-static void push_with_box(lua_State *L, neapL_call *call, lua_CFunction fn) {
+static void push_function(lua_State *L, neapL_call *call, lua_CFunction fn) {
     lua_pushlightuserdata(L, call->rt);
     lua_pushcclosure(L, fn, 1);
-    box *self = neapL_new(L, &there_type, 0);
-    self->call = neapL_call_hold(call);
 }
 
+// Who calls it holds the call until the function has returned.
 void neapL_call_push(lua_State *L, neapL_call *call) {
-    push_with_box(L, call, enter);
+    push_function(L, call, enter);
+    box *self = neapL_new(L, &there_type, 0);
+    self->call = call;
 }
 
-// Protected: the call becomes a callback, or a task.
-static int begin_body(lua_State *L) {
+// Protected: the call becomes a callback.
+static int begin_lone(lua_State *L) {
     neapL_call *call = lua_touserdata(L, 1);
-    if (call->lone) {
-        push_with_box(L, call, neapL_call_soon);
-        lua_pushlightuserdata(L, call->rt);
-        lua_pushcclosure(L, call_back, 1);
-        lua_insert(L, -2);
-        lua_call(L, 2, 0);
-        return 0;
-    }
+    push_function(L, call, neapL_call_soon);
+    push_function(L, call, call_back);
+    box *self = neapL_new(L, &lone_type, 0);
+    self->call = neapL_call_hold(call);
+    lua_call(L, 2, 0);
+    return 0;
+}
+
+// Protected: the call becomes a task.
+static int begin_task(lua_State *L) {
+    neapL_call *call = lua_touserdata(L, 1);
     lua_settop(L, 0);
     int fn = neapL_parcel_unpack(L, &call->options) + 1;
-    push_with_box(L, call, enter);
+    neapL_call_push(L, call);
     neapL_spawn_with(L, call->rt->group, fn);
     call->task = lua_touserdata(L, -1);
     call->task->future.eager = true;
+    listen(call, &call->called, NEAPL_CALLED, call->task);
     return 0;
 }
 
-static void begin(neapL_call *call) {
-    call->begun = true;
-    if (call->rt->closing || atomic_load(&call->unwanted)) neapL_call_end(call);
-    else if (!neapL_protect(call->rt->L, begin_body, call)) {
-        neapL_outcome_refuse(&call->outcome, "not enough memory");
-        neapL_call_end(call);
+// There is no memory to begin it.
+static void starve(neapL_call *call) {
+    if (call->lone) {
+        call->rt->unseen++;
+        neapL_report_words(call->rt, "error",
+                           "thread:call_soon called nothing: not enough "
+                           "memory");
     }
+    neapL_call_end(call, no_memory);
+}
+
+static void begin(neapL_call *call) {
+    neap_runtime *rt = call->rt;
+    call->begun = true;
+    if (rt->closing || atomic_load(&call->unwanted))
+        neapL_call_end(call, has_ended);
+    else if (!neapL_protect(rt->L, call->lone ? begin_lone : begin_task, call))
+        starve(call);
 }
 
 // ---- there: how it is cancelled
@@ -292,14 +329,24 @@ void neapL_calls_close(neap_runtime *rt) {
     }
 }
 
+void neapL_stand_in_notify(neap_task *core) {
+    neapL_call *call = NEAP_OWNER(core, neapL_call, stands);
+    neap_task_term(core);
+    call->stand_in = NULL;
+    if (call->made && !call->ended) call_off(call);
+    neapL_call_release(call);
+}
+
+// A stand-in that is pending has its box on its stack, unless the state is
+// being closed; or its coroutine is, from inside of which nothing ends it.
 static int here_gc(lua_State *L) {
     box *self = lua_touserdata(L, 1);
     neapL_call *call = self->call;
     if (!call) return 0;
-    if (!neap_list_empty(&call->line)) neapL_close_with_state(neapL_find(L));
+    if (call->stand_in && !call->stand_in->future.closing)
+        neapL_close_with_state(neapL_find(L));
+    if (call->stand_in) neapL_stand_in_notify(&call->stands);
     self->call = NULL;
-    // Nobody is to wait for a callback.
-    if (call->there && !call->ended && !call->lone) call_off(call);
     neapL_call_release(call);
     return 0;
 }
@@ -354,17 +401,25 @@ static int stand_in_k(lua_State *L, int status, lua_KContext ctx) {
     return neapL_suspend(L, ctx, stand_in_k);
 }
 
-static int stand_in(lua_State *L) { return stand_in_k(L, LUA_OK, 0); }
+// Where the call was not made, an error was raised instead.
+static int stand_in(lua_State *L) {
+    const box *self = lua_touserdata(L, 1);
+    if (self->call && !self->call->made) return 0;
+    return stand_in_k(L, LUA_OK, 0);
+}
 
 void neapL_stand_in(lua_State *L, const char *key) {
     neap_runtime *rt = neapL_rt(L);
     int fn = lua_gettop(L);
+    neapL_call *call = neapL_call_at(L, fn);
     lua_pushlightuserdata(L, rt);
     lua_pushcclosure(L, stand_in, 1);
     lua_insert(L, fn);
     neapL_spawn_with(L, neapL_spawn_group(rt), fn);
     neapL_task *task = lua_touserdata(L, -1);
     task->future.eager = true;
+    call->stand_in = task;
+    listen(call, &call->stands, NEAPL_STANDS, task);
     if (key) {
         lua_pushvalue(task->co, -1); // the box: it has not begun
         lua_xmove(task->co, L, 1);
@@ -374,17 +429,28 @@ void neapL_stand_in(lua_State *L, const char *key) {
     lua_settop(L, 1);
 }
 
+void neapL_stand_down(neapL_call *call) {
+    neapL_task *task = call->stand_in;
+    assert(!call->made);
+    neap_task_term(&call->stands);
+    call->stand_in = NULL;
+    neapL_task_withdraw(task);
+    neapL_call_release(call);
+}
+
 // ---- both
 
 static const luaL_Reg here_meta[] = {{"__gc", here_gc}, {NULL, NULL}};
-static const luaL_Reg there_meta[] = {
-    {"__close", there_close}, {"__gc", there_gc}, {NULL, NULL}};
+static const luaL_Reg there_meta[] = {{"__close", there_close}, {NULL, NULL}};
+static const luaL_Reg lone_meta[] = {{"__gc", lone_gc}, {NULL, NULL}};
 
 static const neapL_type here_type = {"neap.call", sizeof(box), NULL, here_meta};
 static const neapL_type there_type = {"neap.called", sizeof(box), NULL,
                                       there_meta};
+static const neapL_type lone_type = {"neap.lone", sizeof(box), NULL, lone_meta};
 
 void neapL_open_remote(lua_State *L, neap_runtime *rt) {
     neapL_newtype(L, rt, &here_type);
     neapL_newtype(L, rt, &there_type);
+    neapL_newtype(L, rt, &lone_type);
 }

@@ -9,7 +9,9 @@ enum {                             // more kinds
     NEAPL_HOST = NEAPL_READER + 1, // tells a host of a task's end
     NEAPL_OVERDUE,                 // names who does not end
     NEAPL_ATTEMPT,                 // a descriptor on its way: connect.c
-    NEAPL_CFUTURE                  // tells C of a Future's end; never ready
+    NEAPL_CFUTURE,                 // tells C of a Future's end; never ready
+    NEAPL_STANDS, // hears of the end of a stand-in: remote.c; never ready
+    NEAPL_CALLED  // the same of the task that it stands for
 };
 
 // The resume hook's part for NEAPL_HOST; and for future.c: its Task ended.
@@ -25,6 +27,10 @@ void neapL_host_tell(neap_runtime *rt);
 
 // For future.c: the Future in whose line it stood has ended. (cfuture.c)
 void neapL_cfuture_notify(lua_State *L, neap_task *core);
+
+// The same for the two sides of a call that another thread makes. (remote.c)
+void neapL_stand_in_notify(neap_task *core);
+void neapL_called_notify(neap_task *core);
 
 // Cancels those that are pending; makes the host's handles lead nowhere.
 void neapL_cfutures_cancel(neap_runtime *rt);

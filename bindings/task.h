@@ -410,6 +410,10 @@ void neapL_setvalue(lua_State *L, int index); // [-1, +0, -]
 int neapL_getextra(lua_State *L, int index, const char *key);
 void neapL_setextra(lua_State *L, int index, const char *key);
 
+// The table on top holds all rare things of a future that has none yet, nor a
+// value. [-1, +0, -]
+void neapL_setextras(lua_State *L, int index);
+
 // Waits for the future at index 1, then returns its results or raises.
 int neapL_await(lua_State *L);
 

@@ -59,17 +59,22 @@ const char *neapL_describe(lua_State *L, int index) {
 
 // ---- spawn
 
-// Reads the options before there is a task, since reading may raise: `daemon`
-// is returned, the name, or nil, takes their place at index 1.
+// Reads the options before there is a task, since that may raise: `daemon` is
+// returned, and what is to stand beside the Task, or nil, takes their place at
+// index 1.
 static bool take_options(lua_State *L) {
+    int top = lua_gettop(L);
     lua_getfield(L, 1, "daemon");
     bool daemon = lua_toboolean(L, -1);
     lua_pop(L, 1);
     if (lua_getfield(L, 1, "name") != LUA_TNIL) {
         luaL_tolstring(L, -1, NULL);
-        lua_remove(L, -2);
+        lua_createtable(L, 1, 2);
+        lua_insert(L, -2);
+        lua_setfield(L, -2, "name");
     }
     lua_replace(L, 1);
+    lua_settop(L, top);
     return daemon;
 }
 
@@ -85,7 +90,7 @@ int neapL_spawn_with(lua_State *L, neapL_group *group, int fn) {
     if (daemon) neapL_task_daemonize(task);
     if (fn == 1 || lua_isnil(L, 1)) return 1;
     lua_pushvalue(L, 1);
-    neapL_setextra(L, 2, "name");
+    neapL_setextras(L, 2);
     return 1;
 }
 

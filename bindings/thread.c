@@ -17,6 +17,7 @@
 #include "core/sys.h"
 
 static const neapL_type thread_type;
+static const char has_ended[] = "the thread has ended";
 
 typedef struct thread {   // of the system
     neapL_call *call;     // of its main function
@@ -53,7 +54,7 @@ static void *run(void *arg) {
     rt->interruption.thread = pthread_self();
     run_loop(rt, self->call);
     neap_close(rt);
-    neapL_call_end(self->call);
+    neapL_call_end(self->call, "not enough memory"); // to begin
     free_thread(self);
     return NULL;
 }
@@ -74,18 +75,26 @@ static thread *new_thread(lua_State *L, neapL_call *call) {
     return self;
 }
 
+// It has a stand-in, and cannot be made. Raises.
+static void refuse(lua_State *L, neapL_call *call, const char *words) {
+    neapL_stand_down(call);
+    luaL_error(L, "%s", words);
+}
+
 static void start(lua_State *L, neapL_call *call) {
     thread *self = new_thread(L, call);
     if (!self)
-        luaL_error(L, "cannot start a thread: not enough memory or "
-                      "descriptors for its state");
+        refuse(L, call,
+               "cannot start a thread: not enough memory or descriptors for "
+               "its state");
     int rc = neap_sys_thread(run, self);
+    call->made = rc == 0;
     if (rc == 0) neap_list_append(&neapL_rt(L)->calls, &call->link);
     if (rc == 0) return;
     neap_close(call->rt);
-    call->ended = true;
     free_thread(self);
-    luaL_error(L, "cannot start a thread: %s", strerror(-rc));
+    lua_pushfstring(L, "cannot start a thread: %s", strerror(-rc));
+    refuse(L, call, lua_tostring(L, -1));
 }
 
 // The function's index: options may stand before it.
@@ -101,10 +110,10 @@ static int check_arguments(lua_State *L, int arg) {
 static int thread_new(lua_State *L) {
     int fn = check_arguments(L, 1);
     neapL_call *call = neapL_call_new(L, fn, "neap.thread");
-    start(L, call);
     neapL_stand_in(L, "thread");
     lua_rawgetp(L, LUA_REGISTRYINDEX, &thread_type);
     lua_setmetatable(L, 1);
+    start(L, call);
     return 1;
 }
 
@@ -121,11 +130,10 @@ static neapL_call *check_thread(lua_State *L) {
     return call;
 }
 
-// Sends a new call the thread's way.
-static void send(lua_State *L, const neapL_call *main, neapL_call *call) {
+// A new call goes the thread's way.
+static void address(neapL_call *call, const neapL_call *main) {
     call->rt = main->rt;
     call->there = neap_inbox_hold(main->there);
-    if (!neapL_call_ring(call)) luaL_error(L, "the thread has ended");
 }
 
 // thread:spawn(fn, ...) or thread:spawn({ name =, daemon = }, fn, ...) -> Task:
@@ -135,11 +143,12 @@ static int thread_spawn(lua_State *L) {
     int fn = check_arguments(L, 2);
     neapL_call *call = neapL_call_new(L, fn, "thread:spawn");
     if (fn > 2) neapL_call_options(L, 2, call);
-    send(L, main, call);
+    address(call, main);
     bool daemon = ((const neapL_task *)lua_touserdata(L, 1))->future.daemon;
     lua_remove(L, 1);
     neapL_stand_in(L, NULL);
     if (daemon) neapL_task_daemonize(lua_touserdata(L, 1));
+    if (!neapL_call_send(call)) refuse(L, call, has_ended);
     return 1;
 }
 
@@ -149,7 +158,8 @@ static int thread_call_soon(lua_State *L) {
     luaL_checktype(L, 2, LUA_TFUNCTION);
     neapL_call *call = neapL_call_new(L, 2, "thread:call_soon");
     call->lone = true;
-    send(L, main, call);
+    address(call, main);
+    if (!neapL_call_send(call)) luaL_error(L, has_ended);
     return 0;
 }
 

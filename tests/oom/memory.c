@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bindings/neap.h"
+
 enum { JUNK = 0xA5 }; // what was never set, or is no more
 
 typedef struct head {
@@ -40,6 +42,14 @@ void __wrap_free(void *ptr);
 void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd,
                   off_t offset);
 int __wrap_munmap(void *at, size_t size);
+void *__real_neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
+void *__wrap_neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
+neap_runtime *__real_neap_open(const neap_config *config);
+neap_runtime *__wrap_neap_open(const neap_config *config);
+void __real_luaE_warnerror(lua_State *L, const char *where);
+void __wrap_luaE_warnerror(lua_State *L, const char *where);
+
+static _Thread_local bool opens; // a runtime is being born
 
 void oom_arm(oom_mode mode, long n) {
     pthread_mutex_lock(&lock);
@@ -47,7 +57,7 @@ void oom_arm(oom_mode mode, long n) {
     memory.mode = mode;
     memory.n = n;
     memory.counts.requests = 0;
-    memory.counts.struck = false;
+    memory.counts.struck = memory.counts.dropped = false;
     memory.counts.wrong = NULL;
     pthread_mutex_unlock(&lock);
 }
@@ -165,4 +175,28 @@ void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd,
 int __wrap_munmap(void *at, size_t size) {
     count_blocks(-1, NULL);
     return __real_munmap(at, size);
+}
+
+// ---- arenas; chunks of them are asked for in the ways above
+
+neap_runtime *__wrap_neap_open(const neap_config *config) {
+    opens = true;
+    neap_runtime *rt = __real_neap_open(config);
+    opens = false;
+    return rt;
+}
+
+void *__wrap_neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+    bool grows = nsize > (ptr ? osize : 0);
+    if (grows && !opens && is_refused()) return NULL;
+    return __real_neap_arena_alloc(ud, ptr, osize, nsize);
+}
+
+// ---- what Lua says of a finalizer that has failed
+
+void __wrap_luaE_warnerror(lua_State *L, const char *where) {
+    pthread_mutex_lock(&lock);
+    if (memory.counts.struck) memory.counts.dropped = true;
+    pthread_mutex_unlock(&lock);
+    __real_luaE_warnerror(L, where);
 }

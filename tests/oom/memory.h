@@ -5,7 +5,8 @@
 // and what our libraries, Lua among them, call of the C library: the linker
 // puts __wrap_malloc and the like in its place. A request is a call that asks
 // for more than there was; freeing and shrinking cannot fail, on which Lua
-// relies. The pool's threads ask, too.
+// relies. Other threads ask, too: their states have arenas, in which each
+// request counts as well, but for those that the birth of a runtime takes.
 //
 // A block remembers its size, so that a wrong one shows when it comes back. It
 // moves whenever its size changes, and what is given back is overwritten: who
@@ -32,6 +33,7 @@ void oom_disarm(void);
 typedef struct oom_counts {
     long requests;     // between oom_arm and oom_disarm
     bool struck;       // one of them was refused
+    bool dropped;      // since then Lua has said that a __gc failed
     size_t blocks;     // given and not taken back, by anybody
     const char *wrong; // what an owner did and must not; NULL: nothing
 } oom_counts;

@@ -17,9 +17,9 @@
 #include "tests/oom/oom.h"
 
 enum {
-    TURNS_MAX = 20000,  // of one point
-    LEAVING_MS = 5000,  // for threads of the pool to end in
-    GRACE_NS = 50000000 // of neap_close: who needs it holds the point up
+    TURNS_MAX = 20000,    // of one point
+    LEAVING_MS = 1000,    // for threads to end in: less than a point may take
+    GRACE_NS = 1000000000 // of neap_close: who needs it holds the point up
 };
 
 const oom_host oom_hosts[] = {
@@ -282,7 +282,7 @@ static int count_descriptors(void) {
     return count;
 }
 
-// A thread of the pool may be on its way out.
+// A thread may be on its way out.
 static void check_left(oom_run *run, size_t blocks, int descriptors) {
     const struct timespec pause = {0, 1000000};
     for (int i = 0; i < LEAVING_MS; i++) {
@@ -291,9 +291,10 @@ static void check_left(oom_run *run, size_t blocks, int descriptors) {
             return;
         nanosleep(&pause, NULL);
     }
-    oom_blame(run, "%ld blocks and %d descriptors left",
-              (long)(oom_counted().blocks - blocks),
-              count_descriptors() - descriptors);
+    long more = (long)(oom_counted().blocks - blocks);
+    int open = count_descriptors() - descriptors;
+    if (more > 0 && open == 0 && oom_counted().dropped) return; // see oom.h
+    oom_blame(run, "%ld blocks and %d descriptors left", more, open);
 }
 
 bool oom_live(oom_point point, char *wrong, bool talk) {

@@ -63,4 +63,67 @@ function threads.thread_fails()
     error(e, 0)
 end
 
+-- A loop over there, which is ended with the program at the latest. Where main
+-- has no memory the thread ends, and all that was sent to it.
+local function forever()
+    expect "the thread has ended"
+    expect "the runtime is closing"
+    expect "cancelled by the thread"
+    return neap.thread({daemon = true}, function()
+        require "neap".loop():run_forever()
+    end)
+end
+
+function threads.thread_spawn()
+    local thread = forever()
+    local task = thread:spawn({name = "adder", daemon = true}, function(a, b)
+        require "neap".sleep(0)
+        return a, b
+    end, 1, 2)
+    local one, two = task:await()
+    assert(one == 1 and two == 2)
+end
+
+function threads.thread_spawn_fails()
+    local thread = forever()
+    local task = thread:spawn(function()
+        local _ <close> = setmetatable({}, {__close = function() end})
+        error {"not enough memory, over there"}
+    end)
+    local ok, e = pcall(task.await, task)
+    assert(not ok)
+    error(type(e) == "table" and e[1] or e, 0)
+end
+
+function threads.thread_call_soon()
+    local thread, went = forever(), neap.Channel()
+    thread:call_soon(function(went) went:close() end, went)
+    neap.move_on_after(0.01, went.get, went)
+    thread:spawn(function() end):await()
+end
+
+function threads.thread_cancel()
+    local thread = forever()
+    local sleeper = thread:spawn(function() require "neap".sleep(1000) end)
+    thread:spawn(function() end):await() -- it sleeps by now
+    sleeper:cancel "no more"
+    local ok, e = pcall(sleeper.await, sleeper)
+    assert(not ok)
+    if not neap.is_cancelled(e) then error(e, 0) end
+end
+
+function threads.thread_cancelled()
+    local thread = forever()
+    neap.sleep(0) -- its stand-in has begun
+    thread:cancel()
+    pcall(thread.await, thread)
+end
+
+function threads.thread_stop()
+    local thread = forever()
+    thread:spawn(function() end):await() -- it runs by now
+    thread:stop()
+    thread:await()
+end
+
 return threads
