@@ -9,7 +9,7 @@ return {
         ""},
     {"I2", "core/sys.c", "core.test_sys",
         "while (result < 0 && errno == EINTR)",
-        "while (false)"},
+        "while (0)"},
     {"I2", "core/poller_epoll.c", "core.contract_wake_epoll",
         "if (count < 0) return errno == EINTR ? 0 : -errno;",
         "if (count < 0) return -errno;"},
