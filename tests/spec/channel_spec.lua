@@ -5,8 +5,11 @@
 
 local neap = require "neap"
 local queues = require "tests.spec.queues"
+local tasks = require "tests.spec.tasks"
 local settle, start = queues.settle, queues.start
 local drain, memory = queues.drain, queues.memory
+
+teardown(tasks.clean)
 
 assert(loadfile("tests/spec/fifo.lua", "t", _ENV))("Channel")
 assert(loadfile("tests/spec/fifo_end.lua", "t", _ENV))("Channel")
@@ -87,6 +90,26 @@ describe("a value is copied when it is put:", function()
     package.loaded[name] = module
     assert.equal(module, ch:get()())
     assert.equal("next", ch:get())
+  end)
+
+  it("what finds no memory here is still the first", function() -- P12
+    assert.equal("not enough memory\n100000\tnext\n", tasks.outside([[
+      local neap = require "neap"
+      neap.run(function()
+        local ch, list = neap.Channel(2), {}
+        for i = 1, 100000 do list[i] = i end
+        ch:put(list)
+        ch:put("next")
+        list = nil
+        collectgarbage()
+        local hoard = {}
+        while pcall(function() hoard[#hoard + 1] = ("x"):rep(65536) end) do end
+        local ok, e = pcall(ch.get, ch)
+        hoard = nil
+        print(e)
+        print(#ch:get(), ch:get())
+      end)
+    ]], 16 << 20))
   end)
 end)
 
