@@ -32,6 +32,7 @@ struct neapL_workers { // counted: the runtime's, and each job's
 typedef struct errand {
     neap_job job;
     neapL_workers *workers;
+    neap_list line;        // who waits
     neapL_parcel work;     // the function and its arguments
     neapL_outcome outcome; // what it ended with
 } errand;
@@ -44,7 +45,6 @@ typedef struct box { // the asking side's hold on one
     bool waits;       // also when it is cancelled,
     neap_scope cover; // beneath this
     bool covered;     // which is open
-    neap_list line;   // who waits
 } box;
 
 static const neapL_type box_type;
@@ -165,6 +165,12 @@ static void work(neap_job *job) {
                                     "worker's state");
 }
 
+static errand *new_errand(void) {
+    errand *it = calloc(1, sizeof *it);
+    if (it) neap_list_init(&it->line);
+    return it;
+}
+
 static void empty(errand *it) {
     neapL_parcel_free(&it->work);
     neapL_outcome_free(&it->outcome);
@@ -203,7 +209,7 @@ static void ask(lua_State *L, box *self) {
     if (!workers) luaL_error(L, "not enough memory");
     assign(it, workers);
     it->job = (neap_job){
-        .line = &self->line, .work = work, .free = free_errand, .blocks = true};
+        .line = &it->line, .work = work, .free = free_errand, .blocks = true};
     int rc = neap_pool_submit(&neapL_rt(L)->loop, &it->job);
     if (rc < 0)
         luaL_error(L, "neap.offload: cannot start a thread: %s", strerror(-rc));
@@ -265,7 +271,7 @@ static int offload_k(lua_State *L, int status, lua_KContext ctx) {
         return self->covered ? meet_cancel(L, self) : deliver(L, self);
     neapL_task *task = neapL_waiting(L, NEAPL_OFFLOAD);
     if (!self->asked) ask(L, self);
-    neap_task_wait_outside(&task->core, &self->line);
+    neap_task_wait_outside(&task->core, &self->errand->line);
     return neapL_suspend(L, ctx, offload_k);
 }
 
@@ -277,11 +283,10 @@ static box *push_box(lua_State *L) {
     if (!self || self->taken) {
         lua_pop(L, 1);
         self = neapL_new(L, &box_type, 0);
-        neap_list_init(&self->line);
         lua_pushvalue(L, -1);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &spare_key);
     }
-    if (!self->errand) self->errand = calloc(1, sizeof *self->errand);
+    if (!self->errand) self->errand = new_errand();
     if (!self->errand) return luaL_error(L, "not enough memory"), NULL;
     self->taken = true;
     return self;
@@ -317,7 +322,7 @@ static int offload(lua_State *L) {
 
 static int box_gc(lua_State *L) {
     box *self = lua_touserdata(L, 1);
-    if (self->errand && !neap_list_empty(&self->line))
+    if (self->errand && !neap_list_empty(&self->errand->line))
         neapL_close_with_state(neapL_find(L)); // who waits may leave it
     if (self->errand) leave(self);
     if (self->errand) free_errand(&self->errand->job);
