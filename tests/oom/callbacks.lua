@@ -52,6 +52,9 @@ function callbacks.on_done()
     for i = 1, 5 do
         task:on_done(function(n) seen[#seen + 1] = n end, i)
     end
+    local function never() seen = {} end
+    task:on_done(never)
+    assert(task:remove_done(never) == 1)
     task:await()
     neap.yield()
     assert(#seen == 5, "not enough memory")
@@ -68,6 +71,10 @@ function callbacks.loop()
     loop:run_until_complete(task)
     assert(loop:run_until_complete(future) == 3)
     assert(loop:run_until_complete(function() return 4 end) == 4)
+    loop:call_later(1, loop.stop, loop)
+    neap.move_on_after(2, loop.run_forever, loop)
+    loop:call_at(neap.time() + 1, loop.stop, loop)
+    neap.move_on_after(2, loop.run_forever, loop)
     loop:call_soon_threadsafe(loop.stop, loop)
     neap.move_on_after(1, loop.run_forever, loop) -- the stop may have failed
 end

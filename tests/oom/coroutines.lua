@@ -114,6 +114,26 @@ function coroutines.generator()
     assert(sum == 6)
 end
 
+-- What is thrown into a generator comes out of it, or of the one inside.
+function coroutines.generator_throws()
+    local generator = require "neap.generator"
+    local outer = generator.new(function()
+        local inner = generator.new(function()
+            local ok, e = pcall(generator.yield, 1)
+            assert(not ok)
+            if e ~= "thrown" then error(e, 0) end
+            generator.yield(2)
+            return 3
+        end)
+        return generator.delegate(inner)
+    end)
+    assert(outer:send() == 1 and outer:throw "thrown" == 2)
+    local ok, e = pcall(outer.send, outer)
+    assert(not ok)
+    if not generator.is_stop(e) then error(e, 0) end
+    assert(e.value == 3 and generator.StopIteration(4).value == 4)
+end
+
 local function preload(name, fn)
     package.preload[name] = fn
     package.loaded[name] = nil

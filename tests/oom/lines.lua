@@ -35,6 +35,7 @@ function lines.queue_priority() pass_through(neap.PriorityQueue(3)) end
 function lines.queue_grows()
     local queue = neap.Queue()
     for i = 1, 100 do assert(queue:try_put(i)) end
+    assert(queue:len() == 100)
     for i = 1, 100 do assert(queue:get() == i) end
 end
 
@@ -161,6 +162,8 @@ function lines.condition_cancelled()
         condition:wait()
     end) == false)
     assert(not condition:locked())
+    condition:acquire()
+    condition:release()
 end
 
 function lines.barrier()

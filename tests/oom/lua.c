@@ -19,11 +19,15 @@ typedef struct code { // of a file
 } code;
 
 static code codes[] = {
-    {.name = "next"},    {.name = "tasks"},     {.name = "scopes"},
-    {.name = "lines"},   {.name = "callbacks"}, {.name = "coroutines"},
-    {.name = "sockets"}, {.name = "streams"},   {.name = "threads"}};
+    {.name = "next"},     {.name = "called"},    {.name = "tasks"},
+    {.name = "scopes"},   {.name = "lines"},     {.name = "callbacks"},
+    {.name = "sockets"},  {.name = "streams"},   {.name = "threads"},
+    {.name = "channels"}, {.name = "coroutines"}};
 
-enum { CODES = sizeof codes / sizeof *codes };
+enum {
+    CODES = sizeof codes / sizeof *codes,
+    OTHERS = 2 // that have no programs: the first of them
+};
 
 static char names[PROGRAMS_MAX][WORD_MAX];
 static oom_program programs[PROGRAMS_MAX];
@@ -75,7 +79,7 @@ static int read_all(lua_State *L) {
         if (luaL_loadfile(L, path) != LUA_OK) lua_error(L);
         if (lua_dump(L, write, it, 0) != 0) luaL_error(L, "%s: long", path);
         lua_call(L, 0, 1);
-        if (it != codes) list(L, it); // the first is no program
+        if (it >= codes + OTHERS) list(L, it);
         lua_settop(L, 0);
     }
     return 0;

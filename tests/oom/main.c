@@ -4,6 +4,7 @@
 //     neap-oom full [WORDS]             every point, of cases so called
 //     neap-oom sample COUNT             so many of each program, host and mode
 //     neap-oom list                     names
+//     neap-oom calls                    each once, and what it calls
 //     neap-oom PROGRAM@HOST MODE N      one point
 //
 // To be run in the project's root. A worker for each processor takes its share
@@ -53,10 +54,15 @@ static void name_case(const oom_point *it, char *name) {
              oom_mode_names[it->mode]);
 }
 
-static void add_case(oom_point it, const char *words) {
+static bool is_wanted(const oom_point *it, const char *words) {
+    const char *only = it->program->only;
     char name[LABEL_MAX];
-    name_case(&it, name);
-    if (strstr(name, words)) cases[case_count++] = it;
+    name_case(it, name);
+    return strstr(name, words) && (!only || strcmp(only, it->host->name) == 0);
+}
+
+static void add_case(oom_point it, const char *words) {
+    if (is_wanted(&it, words)) cases[case_count++] = it;
 }
 
 static void add_cases(const oom_program *program, int count,
@@ -69,12 +75,18 @@ static void add_cases(const oom_program *program, int count,
                          words);
 }
 
+typedef const oom_program *list_fn(int *count);
+
+static list_fn *const lists[] = {oom_native_programs, oom_promise_programs,
+                                 oom_limit_programs, oom_stdio_programs,
+                                 oom_lua_programs};
+
 static void find_cases(const char *words) {
     int count;
-    const oom_program *list = oom_native_programs(&count);
-    add_cases(list, count, words);
-    list = oom_lua_programs(&count);
-    add_cases(list, count, words);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const oom_program *list = lists[i](&count);
+        add_cases(list, count, words);
+    }
 }
 
 static void say(const char *what, const oom_point *it, long n) {
@@ -235,6 +247,19 @@ static int list(void) {
     return 0;
 }
 
+// No request is refused.
+static int call_all(void) {
+    char words[OOM_WORDS];
+    oom_announce_calls();
+    for (int i = 0; i < case_count; i++) {
+        oom_point it = cases[i];
+        if (i > 0 && it.program == cases[i - 1].program) continue;
+        it.n = LONG_MAX / 2;
+        oom_live(it, words, false);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "full";
     const char *which = argc == 3 ? argv[2] : "";
@@ -242,5 +267,6 @@ int main(int argc, char **argv) {
     if (strcmp(what, "sample") == 0) sample = strtol(which, NULL, 10);
     find_cases(sample ? "" : which);
     if (argc == 4) return run_one(argv + 1);
+    if (strcmp(what, "calls") == 0) return call_all();
     return strcmp(what, "list") == 0 ? list() : run_all();
 }

@@ -10,66 +10,62 @@
 
 #include "tests/oom/oom.h"
 
-// Starts a function of this code.
-static bool spawn_code(oom_run *run, const char *code) {
-    return oom_push_code(run, code) && oom_spawn(run, 0);
-}
-
-// A call that may fail for want of memory alone.
-static void check_error(oom_run *run, int rc) {
-    if (rc < 0) oom_judge(run, neap_error(run->rt));
-}
-
 // ---- running
 
 static void do_nothing(oom_run *run) { (void)run; }
 
 static void run_strings(oom_run *run) {
     oom_expect(run, "oops");
-    check_error(run, neap_dostring(run->rt, "return 1, 2, 3", "=ok"));
-    check_error(run, neap_dostring(run->rt, "error 'oops'", "=fails"));
-    check_error(run, neap_dostring(run->rt,
-                                   "error(setmetatable({}, {__tostring ="
-                                   " function() return 'oops' end}))",
-                                   "=object"));
-    check_error(run, neap_dostring(run->rt, "oops, an error of syntax", NULL));
+    oom_check(run, run->rt, neap_dostring(run->rt, "return 1, 2, 3", "=ok"));
+    oom_check(run, run->rt, neap_dostring(run->rt, "error 'oops'", "=fails"));
+    oom_check(run, run->rt,
+              neap_dostring(run->rt,
+                            "error(setmetatable({}, {__tostring ="
+                            " function() return 'oops' end}))",
+                            "=object"));
+    oom_check(run, run->rt,
+              neap_dostring(run->rt, "oops, an error of syntax", NULL));
 }
 
 static void run_files(oom_run *run) {
     oom_expect(run, "cannot open");
-    check_error(run, neap_dofile(run->rt, "tests/oom/next.lua"));
-    check_error(run, neap_dofile(run->rt, "/no/such/file"));
+    oom_check(run, run->rt, neap_dofile(run->rt, "tests/oom/next.lua"));
+    oom_check(run, run->rt, neap_dofile(run->rt, "/no/such/file"));
 }
 
 // A main task that leaves others behind, and one that fails before them.
 static void run_left_behind(oom_run *run) {
     oom_expect(run, "oops");
-    check_error(run, neap_dostring(run->rt,
-                                   "local neap = require 'neap'\n"
-                                   "neap.spawn(neap.sleep, 1)\n"
-                                   "neap.spawn({daemon = true}, neap.sleep, 9)",
-                                   "=leaves"));
-    check_error(run, neap_dostring(run->rt,
-                                   "local neap = require 'neap'\n"
-                                   "neap.spawn(neap.sleep, 1)\n"
-                                   "error 'oops'",
-                                   "=fails"));
+    oom_check(run, run->rt,
+              neap_dostring(run->rt,
+                            "local neap = require 'neap'\n"
+                            "neap.spawn(neap.sleep, 1)\n"
+                            "neap.spawn({daemon = true}, neap.sleep, 9)",
+                            "=leaves"));
+    oom_check(run, run->rt,
+              neap_dostring(run->rt,
+                            "local neap = require 'neap'\n"
+                            "neap.spawn(neap.sleep, 1)\n"
+                            "error 'oops'",
+                            "=fails"));
 }
 
 static void run_into_deadlock(oom_run *run) {
     oom_expect(run, "deadlock");
     oom_expect(run, "its run is over");
     oom_expect(run, "did not end");
-    check_error(run, neap_dostring(run->rt,
-                                   "local neap = require 'neap'\n"
-                                   "neap.spawn(neap.shield, pcall,\n"
-                                   "    neap.await, neap.Future())\n"
-                                   "neap.spawn(neap.await, neap.Future())",
-                                   "=left"));
-    check_error(run, neap_dostring(run->rt,
-                                   "local neap = require 'neap'\n"
-                                   "neap.await(neap.Future())",
-                                   "=main"));
+    oom_check(run, run->rt,
+              neap_dostring(run->rt,
+                            "local neap = require 'neap'\n"
+                            "neap.spawn(neap.shield, pcall,\n"
+                            "    neap.await, neap.Future())\n"
+                            "neap.spawn(neap.await, neap.Future())",
+                            "=left"));
+    oom_check(run, run->rt,
+              neap_dostring(run->rt,
+                            "local neap = require 'neap'\n"
+                            "neap.await(neap.Future())",
+                            "=main"));
 }
 
 // ---- spawning
@@ -86,8 +82,9 @@ static void spawn_some(oom_run *run) {
         lua_pushnil(run->L);
         oom_spawn(run, 0);
     }
-    spawn_code(run, "require 'neap'.sleep(1) error 'not enough memory, he'");
-    spawn_code(run, "return ('x'):rep(100), {}, 1, 2, 3, nil");
+    oom_spawn_code(run,
+                   "require 'neap'.sleep(1) error 'not enough memory, he'");
+    oom_spawn_code(run, "return ('x'):rep(100), {}, 1, 2, 3, nil");
     oom_finish(run);
 }
 
@@ -102,7 +99,7 @@ static void raise_in_done(oom_run *run) {
     oom_expect(run, "oops");
     if (!oom_push_code(run, "return 1")) return;
     int rc = neap_spawn(run->rt, 0, raise, run);
-    check_error(run, rc);
+    oom_check(run, run->rt, rc);
     run->spawned += rc == 0;
     if (rc == 0) oom_finish(run);
 }
@@ -111,13 +108,13 @@ static void spawn_again(neap_runtime *rt, int status, int count, void *ud) {
     oom_run *run = ud;
     (void)rt, (void)status, (void)count;
     run->told++;
-    spawn_code(run, "require 'neap'.sleep(1)");
+    oom_spawn_code(run, "require 'neap'.sleep(1)");
 }
 
 static void spawn_in_done(oom_run *run) {
     if (!oom_push_code(run, "return 1")) return;
     int rc = neap_spawn(run->rt, 0, spawn_again, run);
-    check_error(run, rc);
+    oom_check(run, run->rt, rc);
     run->spawned += rc == 0;
     if (rc == 0) oom_finish(run);
 }
@@ -125,10 +122,10 @@ static void spawn_in_done(oom_run *run) {
 // ---- turning
 
 static void turn_by_poll(oom_run *run) {
-    bool begun = spawn_code(run, "local neap = require 'neap'\n"
-                                 "local a, b = assert(neap.socketpair())\n"
-                                 "neap.gather(function() a:send 'x' end,\n"
-                                 "    function() b:recv() end)");
+    bool begun = oom_spawn_code(run, "local neap = require 'neap'\n"
+                                     "local a, b = assert(neap.socketpair())\n"
+                                     "neap.gather(function() a:send 'x' end,\n"
+                                     "    function() b:recv() end)");
     int rc = begun;
     while (rc == 1) {
         struct pollfd fd = {neap_poll_fd(run->rt), POLLIN, 0};
@@ -157,7 +154,7 @@ static void *post_one(void *arg) {
 static void post_from_thread(oom_run *run) {
     pthread_t thread;
     run->posts = 0;
-    if (!spawn_code(run, "require 'neap'.sleep(1)")) return;
+    if (!oom_spawn_code(run, "require 'neap'.sleep(1)")) return;
     pthread_create(&thread, NULL, post_one, run);
     neap_hold(run->rt, 1);
     neap_turn(run->rt, 0);
@@ -168,7 +165,7 @@ static void post_from_thread(oom_run *run) {
 
 static void dump(oom_run *run) {
     oom_expect(run, "(tree)");
-    spawn_code(run, "require 'neap'.sleep(1)");
+    oom_spawn_code(run, "require 'neap'.sleep(1)");
     neap_turn(run->rt, 0);
     neap_dump(run->rt);
     oom_finish(run);
@@ -182,9 +179,10 @@ static int interrupt(lua_State *L) {
 // From outside, while the main task waits; and while it computes.
 static void interrupt_both(oom_run *run) {
     oom_expect(run, "interrupted");
-    if (!spawn_code(run, "require 'neap'.sleep(1)")) return;
+    oom_expect(run, "a reason of ours");
+    if (!oom_spawn_code(run, "require 'neap'.sleep(1)")) return;
     neap_turn(run->rt, 0);
-    neap_interrupt(run->rt);
+    neap_interrupt_with(run->rt, "a reason of ours");
     oom_finish(run);
     if (!oom_push_code(run, "local interrupt, rt = ...\n"
                             "interrupt(rt)\n"
@@ -253,7 +251,7 @@ static void leave_a_mess(oom_run *run) {
     oom_expect(run, "did not end");
     oom_expect(run, "what gathered it is over");
     neap_runtime *rt = run->rt;
-    spawn_code(run, mess);
+    oom_spawn_code(run, mess);
     for (int i = 0; i < 3; i++) neap_turn(rt, 0);
     run->abandoned = true;
 }
@@ -271,30 +269,30 @@ static void open_others(oom_run *run) {
         neap_close(attached);
     }
     if (beside) neap_dostring(beside, "return 1", "=beside");
-    spawn_code(run, "require 'neap'.sleep(1)");
+    oom_spawn_code(run, "require 'neap'.sleep(1)");
     oom_finish(run);
     if (state) lua_close(state);
     neap_close(beside);
 }
 
 static const oom_program programs[] = {
-    {"native.birth", do_nothing, true},
-    {"native.dostring", run_strings, false},
-    {"native.dofile", run_files, false},
-    {"native.left_behind", run_left_behind, false},
-    {"native.deadlock", run_into_deadlock, false},
-    {"native.spawn", spawn_some, false},
-    {"native.raise_in_done", raise_in_done, false},
-    {"native.spawn_in_done", spawn_in_done, false},
-    {"native.poll", turn_by_poll, false},
-    {"native.post", post_some, false},
-    {"native.post_from_thread", post_from_thread, false},
-    {"native.dump", dump, false},
-    {"native.interrupt", interrupt_both, false},
-    {"native.outside", call_outside, false},
-    {"native.fail_outside", fail_outside, false},
-    {"native.mess", leave_a_mess, false},
-    {"native.others", open_others, false},
+    {"native.birth", do_nothing, true, NULL},
+    {"native.dostring", run_strings, false, NULL},
+    {"native.dofile", run_files, false, NULL},
+    {"native.left_behind", run_left_behind, false, NULL},
+    {"native.deadlock", run_into_deadlock, false, NULL},
+    {"native.spawn", spawn_some, false, NULL},
+    {"native.raise_in_done", raise_in_done, false, NULL},
+    {"native.spawn_in_done", spawn_in_done, false, NULL},
+    {"native.poll", turn_by_poll, false, NULL},
+    {"native.post", post_some, false, NULL},
+    {"native.post_from_thread", post_from_thread, false, NULL},
+    {"native.dump", dump, false, NULL},
+    {"native.interrupt", interrupt_both, false, NULL},
+    {"native.outside", call_outside, false, NULL},
+    {"native.fail_outside", fail_outside, false, NULL},
+    {"native.mess", leave_a_mess, false, NULL},
+    {"native.others", open_others, false, NULL},
 };
 
 const oom_program *oom_native_programs(int *count_of) {

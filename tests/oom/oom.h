@@ -19,6 +19,7 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "bindings/neap.h"
 #include "tests/oom/memory.h"
@@ -29,13 +30,16 @@ typedef struct oom_program {
     const char *name;           // "tasks.gather"
     void (*body)(oom_run *run); // in C; NULL: the Lua function of that name
     bool early;                 // counted from the birth of its runtime on
+    const char *only;           // the host that it is for; NULL: all
 } oom_program;
 
 typedef struct oom_host { // how a runtime comes to be
     const char *name;
-    unsigned flags; // of neap_config
-    bool attached;  // to a state of the host's
-    bool arena;     // the runtime brings its own allocator
+    unsigned flags;  // of neap_config
+    bool attached;   // to a state of the host's
+    bool arena;      // the runtime brings its own allocator
+    size_t room;     // memory_limit
+    uint64_t budget; // instruction_budget
 } oom_host;
 
 typedef struct oom_point {
@@ -71,15 +75,21 @@ const oom_program *oom_lua_programs(int *count);
 // Pushes the function of that name, loaded into the state. [-0, +1, m]
 void oom_push_program(lua_State *L, const char *name);
 
-// ---- native.c: those in C
+// ---- native.c, promises.c, limits.c, stdio.c: those in C
 
 const oom_program *oom_native_programs(int *count);
+const oom_program *oom_promise_programs(int *count);
+const oom_program *oom_limit_programs(int *count);
+const oom_program *oom_stdio_programs(int *count);
 
 // ---- point.c
 
 // Whether a request was refused. `wrong` (OOM_WORDS bytes) is "" if the point
 // has survived; `talk`: says on stderr how the program ended.
 bool oom_live(oom_point point, char *wrong, bool talk);
+
+// From now on programs say on stderr which public functions they call.
+void oom_announce_calls(void);
 
 // For programs: what is not so is said, the first of it.
 void oom_blame(oom_run *run, const char *format, ...);
@@ -92,6 +102,15 @@ void oom_expect(oom_run *run, const char *words);
 
 // Starts what is on top of the stack, with a `done`; false: it was refused.
 bool oom_spawn(oom_run *run, int nargs);
+
+// Starts a function of this code. The same.
+bool oom_spawn_code(oom_run *run, const char *code);
+
+// Of a call that may fail as a program may.
+void oom_check(oom_run *run, neap_runtime *rt, int rc);
+
+// Of the run's runtime, and of others that a program opens.
+neap_config oom_configure(oom_run *run);
 
 // Until nothing is left to do.
 void oom_finish(oom_run *run);

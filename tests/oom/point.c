@@ -17,25 +17,39 @@
 #include "tests/oom/oom.h"
 
 enum {
-    TURNS_MAX = 20000,    // of one point
-    LEAVING_MS = 1000,    // for threads to end in: less than a point may take
-    GRACE_NS = 1000000000 // of neap_close: who needs it holds the point up
+    TURNS_MAX = 20000,     // of one point
+    LEAVING_MS = 1000,     // for threads to end in: less than a point may take
+    GRACE_NS = 1000000000, // of neap_close: who needs it holds the point up
+    ROOM = 4000000,        // of limited hosts: more than programs need that
+    BUDGET = 100000        // are not about limits
 };
 
 const oom_host oom_hosts[] = {
-    {"open", NEAP_VIRTUAL_CLOCK, false, false},
-    {"arena", NEAP_VIRTUAL_CLOCK, false, true},
-    {"attach", NEAP_VIRTUAL_CLOCK, true, false},
-    {"debug", NEAP_VIRTUAL_CLOCK | NEAP_DEBUG_MODE, false, false},
-    {NULL, 0, false, false},
+    {.name = "open", .flags = NEAP_VIRTUAL_CLOCK},
+    {.name = "arena", .flags = NEAP_VIRTUAL_CLOCK, .arena = true},
+    {.name = "attach", .flags = NEAP_VIRTUAL_CLOCK, .attached = true},
+    {.name = "debug", .flags = NEAP_VIRTUAL_CLOCK | NEAP_DEBUG_MODE},
+    {.name = "limited",
+     .flags = NEAP_VIRTUAL_CLOCK,
+     .arena = true,
+     .room = ROOM,
+     .budget = BUDGET},
+    {.name = "budget",
+     .flags = NEAP_VIRTUAL_CLOCK,
+     .attached = true,
+     .budget = BUDGET},
+    {.name = NULL},
 };
 
 const char *const oom_mode_names[OOM_MODES] = {"once", "on", "spell"};
 
-static bool talks; // of the point under way
+static bool talks;     // of the point under way
+static bool announces; // which functions programs call
 static int turns;
 
 static const char program_key = 'p', next_key = 'n'; // in the registry
+
+void oom_announce_calls(void) { announces = true; }
 
 void oom_blame(oom_run *run, const char *format, ...) {
     va_list rest;
@@ -123,6 +137,14 @@ bool oom_spawn(oom_run *run, int nargs) {
     return rc == 0;
 }
 
+bool oom_spawn_code(oom_run *run, const char *code) {
+    return oom_push_code(run, code) && oom_spawn(run, 0);
+}
+
+void oom_check(oom_run *run, neap_runtime *rt, int rc) {
+    if (rc < 0) oom_judge(run, neap_error(rt));
+}
+
 // In both of a host's ways.
 void oom_finish(oom_run *run) {
     int rc = 1;
@@ -208,6 +230,7 @@ static int load(lua_State *L) {
     lua_setglobal(L, "process");
     oom_push_program(L, "next.operation");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &next_key);
+    if (announces) oom_push_program(L, "called.announce"), lua_call(L, 0, 0);
     if (program->body) return 0;
     oom_push_program(L, program->name);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &program_key);
@@ -221,10 +244,12 @@ static void prepare(oom_run *run) {
     oom_blame(run, "cannot be loaded: %s", lua_tostring(run->L, -1));
 }
 
-static neap_config configure(oom_run *run) {
+neap_config oom_configure(oom_run *run) {
     neap_config config = NEAP_CONFIG_INIT;
     config.flags = run->point.host->flags;
     if (!run->point.host->arena) config.allocator = oom_alloc;
+    config.memory_limit = run->point.host->room;
+    config.instruction_budget = run->point.host->budget;
     config.report = hear;
     config.report_ud = run;
     config.output = ignore_output;
@@ -234,7 +259,7 @@ static neap_config configure(oom_run *run) {
 
 // The runtime, in a state that is the host's or its own; or none.
 static void open_runtime(oom_run *run, lua_State *L) {
-    neap_config config = configure(run);
+    neap_config config = oom_configure(run);
     run->rt = L ? neap_attach(L, &config) : neap_open(&config);
     if (run->rt) run->L = neap_state(run->rt);
 }

@@ -102,6 +102,8 @@ function tasks.future()
     neap.call_soon(future.set_result, future, "a", "b", "c")
     local ok, a, _, c = neap.move_on_after(9, future.await, future)
     assert(ok and a == "a" and c == "c", "not enough memory")
+    assert(future:done() and future:state() == "finished")
+    assert(not future:error() and not future:cancelled())
 end
 
 function tasks.future_fails()
@@ -188,6 +190,7 @@ end
 
 function tasks.inspect()
     local task = neap.spawn({name = "sleeper"}, neap.sleep, 1)
+    assert(neap.current():state() == "running")
     neap.yield()
     assert(#neap.tasks() == 2, "not enough memory")
     assert(#neap.tree() > 0)
@@ -215,6 +218,12 @@ function tasks.deadlock()
     local ok, e = pcall(function() neap.Future():await() end)
     assert(not ok)
     if e.name ~= "Deadlock" then error(e) end
+end
+
+-- Lua's buffers, which every library uses.
+function tasks.buffers()
+    local long = ("x"):rep(5000):gsub("x", "yy")
+    assert(#long == 10000 and #table.concat({long, long}, ",") == 20001)
 end
 
 function tasks.time()
