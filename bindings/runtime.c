@@ -142,12 +142,22 @@ static void furnish(lua_State *L, neap_runtime *rt) {
     neapL_open_exit(L, rt);
 }
 
+// Lua makes the metatable of its large buffers' boxes when it first needs one,
+// and never again: half made, for want of memory, it would refuse them all.
+static void open_buffers(lua_State *L) {
+    luaL_Buffer buffer;
+    luaL_buffinitsize(L, &buffer, LUAL_BUFFERSIZE + 1);
+    luaL_pushresultsize(&buffer, 0);
+    lua_pop(L, 1);
+}
+
 // Protected: all that needs Lua. The runtime is the argument.
 static int init_state(lua_State *L) {
     neap_runtime *rt = lua_touserdata(L, 1);
     lua_pushlightuserdata(L, rt); // first: what is replaced below looks for it
     lua_rawsetp(L, LUA_REGISTRYINDEX, &runtime_key);
     if (rt->owns_state) furnish(L, rt);
+    open_buffers(L);
     lua_newtable(L);
     rt->anchors = luaL_ref(L, LUA_REGISTRYINDEX);
     neapL_threads_init(L, rt);
