@@ -152,6 +152,7 @@ void neapL_runtime_term(neap_runtime *rt) {
     rt->scratch = NULL;
     neapL_buffers_term(rt);
     neapL_sockets_term(rt);
+    neapL_gatherings_term(rt);
     neapL_threads_term(rt);
     neap_inbox_close(rt->loop.inbox);
     neap_loop_term(&rt->loop);

@@ -7,7 +7,7 @@
 #include "bindings/gathering.h"
 
 static neapL_gathering *gathering_of(lua_State *L) {
-    return lua_touserdata(L, NEAPL_GATHERING);
+    return neapL_gathering_at(L, NEAPL_GATHERING);
 }
 
 // ---- gather: all of them, or the first failure

@@ -15,8 +15,14 @@ enum {
     VALUES_MAX = 100
 };
 
+// Its memory goes with the runtime at the latest.
+neapL_gathering *neapL_gathering_at(lua_State *L, int index) {
+    const neapL_gathering_handle *handle = lua_touserdata(L, index);
+    return handle->rt->root ? handle->gathering : NULL;
+}
+
 static neapL_gathering *gathering_of(lua_State *L) {
-    return lua_touserdata(L, NEAPL_GATHERING);
+    return neapL_gathering_at(L, NEAPL_GATHERING);
 }
 
 // ---- watches
@@ -145,7 +151,7 @@ static void cancel_future(lua_State *L, int index) {
 
 // Pushes what stands at a place, wherever the gathering itself stands.
 static void push_held(lua_State *L, int index, int place) {
-    const neapL_gathering *gathering = lua_touserdata(L, index);
+    const neapL_gathering *gathering = neapL_gathering_at(L, index);
     bool apart = gathering->spread && gathering->size <= VALUES_MAX;
     lua_getiuservalue(L, index, apart ? place : 1);
     if (apart) return;
@@ -155,7 +161,7 @@ static void push_held(lua_State *L, int index, int place) {
 
 // Those that are pending; or, of them, those that were made by the call.
 static void cancel_all(lua_State *L, int index, bool made) {
-    const neapL_gathering *gathering = lua_touserdata(L, index);
+    const neapL_gathering *gathering = neapL_gathering_at(L, index);
     for (int i = 0; i < gathering->count; i++) {
         const neapL_watch *watch = &gathering->watches[i];
         if (!watch->future || !neapL_is_pending(watch->future)) continue;
@@ -166,12 +172,29 @@ static void cancel_all(lua_State *L, int index, bool made) {
     }
 }
 
+static size_t bytes_of(int count) {
+    return sizeof(neapL_gathering) + (size_t)count * sizeof(neapL_watch);
+}
+
+static void release(neap_runtime *rt, neapL_gathering *gathering) {
+    neap_list_unlink(&gathering->link);
+    neap_alloc_free(&rt->alloc, gathering, bytes_of(gathering->count));
+}
+
+void neapL_gatherings_term(neap_runtime *rt) {
+    while (!neap_list_empty(&rt->gathering))
+        release(rt, NEAP_OWNER(rt->gathering.next, neapL_gathering, link));
+}
+
 // With the runtime closed there is nobody to report to.
 static int gathering_gc(lua_State *L) {
-    neapL_gathering *gathering = lua_touserdata(L, 1);
+    neapL_gathering_handle *handle = lua_touserdata(L, 1);
+    neapL_gathering *gathering = neapL_gathering_at(L, 1);
+    if (!gathering) return 0;
     disperse(gathering);
-    if (gathering->lends && !neapL_rt(L)->closing) give_back(L, gathering);
-    gathering->count = 0;
+    if (gathering->lends && !handle->rt->closing) give_back(L, gathering);
+    handle->gathering = NULL;
+    release(handle->rt, gathering);
     lua_settop(L, 1);
     set_meta(L, &closed_type);
     int more = 1; // or what it gathered lives on for a cycle of the collector
@@ -185,7 +208,8 @@ static int gathering_gc(lua_State *L) {
 // Of an owner's call that an error cuts off, for want of memory: for the tasks
 // that it made nobody waits any more.
 static int gathering_close(lua_State *L) {
-    neapL_gathering *gathering = lua_touserdata(L, 1);
+    neapL_gathering *gathering = neapL_gathering_at(L, 1);
+    if (!gathering) return 0;
     bool cut_off = gathering->pending > 0;
     disperse(gathering);
     if (cut_off) cancel_all(L, 1, true);
@@ -197,34 +221,37 @@ static const luaL_Reg meta[] = {
 
 // Two names: a slot of a call is closed where the coroutine that made it dies
 // (coroutine.c), an iterator may be another's.
-static const neapL_type call_type = {"neap.gathering", 0, methods, meta};
-static const neapL_type iterator_type = {"neap.iterator", 0, methods, meta};
+static const neapL_type call_type = {
+    "neap.gathering", sizeof(neapL_gathering_handle), methods, meta};
+static const neapL_type iterator_type = {
+    "neap.iterator", sizeof(neapL_gathering_handle), methods, meta};
 
-static void init(neapL_gathering *gathering, int size, int count) {
-    *gathering = (neapL_gathering){.type = &call_type,
-                                   .deadline_ns = NEAP_NEVER_NS,
-                                   .size = size,
-                                   .count = count};
-    neap_list_init(&gathering->line);
-    neap_list_init(&gathering->ended);
+// For the handle on top.
+static neapL_gathering *make(lua_State *L, neap_runtime *rt, int count) {
+    neapL_gathering_handle *handle = lua_touserdata(L, -1);
+    handle->rt = rt;
+    if (!rt->root) luaL_error(L, "the runtime is closed");
+    handle->gathering = neap_alloc_new(&rt->alloc, bytes_of(count));
+    if (!handle->gathering) luaL_error(L, "not enough memory");
+    neap_list_init(&handle->gathering->line);
+    neap_list_init(&handle->gathering->ended);
+    neap_list_append(&rt->gathering, &handle->gathering->link);
+    return handle->gathering;
 }
 
 // With so many user values, for what it gathers.
 static neapL_gathering *push_new(lua_State *L, int size, int count,
                                  int values) {
     neap_runtime *rt = neapL_rt(L);
-    size_t room = (size_t)count * sizeof(neapL_watch);
-    neapL_gathering *gathering =
-        lua_newuserdatauv(L, sizeof *gathering + room, values);
-    init(gathering, size, count);
+    neapL_new(L, &call_type, values);
+    neapL_gathering *gathering = make(L, rt, count);
+    gathering->deadline_ns = NEAP_NEVER_NS;
+    gathering->size = size;
+    gathering->count = count;
     for (int i = 0; i < count; i++) {
-        neapL_watch *watch = &gathering->watches[i];
-        neap_task_init(&watch->core, &rt->loop, NEAPL_WATCH);
-        watch->future = NULL;
-        watch->index = i;
-        watch->made = false;
+        gathering->watches[i].index = i;
+        neap_task_init(&gathering->watches[i].core, &rt->loop, NEAPL_WATCH);
     }
-    set_meta(L, &call_type);
     return gathering;
 }
 
@@ -238,27 +265,21 @@ neapL_gathering *neapL_gathering_new(lua_State *L, int size, int limit) {
 }
 
 void neapL_gathering_lend(lua_State *L) {
-    neapL_gathering *gathering = gathering_of(L);
-    gathering->lends = true;
-    gathering->type = &iterator_type;
+    neapL_gathering_handle *handle = lua_touserdata(L, NEAPL_GATHERING);
+    handle->gathering->lends = true;
+    handle->type = &iterator_type;
     lua_pushvalue(L, NEAPL_GATHERING);
     set_meta(L, &iterator_type);
     lua_pop(L, 1);
 }
 
-neapL_gathering *neapL_gather_up(lua_State *L, int size) {
-    neapL_gathering *gathering = neapL_gathering_new(L, size, size);
-    neapL_toclose(L, NEAPL_GATHERING);
-    for (int i = 0; i < size; i++) neapL_watch_next(L, &gathering->watches[i]);
-    return gathering;
-}
-
 bool neapL_gathering_push_pending(lua_State *L, int index) {
-    const neapL_gathering *gathering = lua_touserdata(L, index);
-    if (!gathering || lua_rawlen(L, index) < sizeof *gathering) return false;
-    if (gathering->type != &call_type && gathering->type != &iterator_type)
+    const neapL_gathering_handle *handle = lua_touserdata(L, index);
+    if (!handle || lua_rawlen(L, index) != sizeof *handle) return false;
+    if (handle->type != &call_type && handle->type != &iterator_type)
         return false;
-    if (gathering->spread) return false; // they stand behind it
+    const neapL_gathering *gathering = neapL_gathering_at(L, index);
+    if (!gathering || gathering->spread) return false; // they stand behind it
     for (int i = 0; i < gathering->count; i++) {
         const neapL_watch *watch = &gathering->watches[i];
         if (!watch->future || !neapL_is_pending(watch->future)) continue;

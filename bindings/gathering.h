@@ -11,10 +11,13 @@
 // arguments on the stack of the call that was given it: first as it was given,
 // then its future.
 //
-// Lifetime: the gathering holds that table, or the arguments' futures. It is
-// a to-be-closed slot, or the closing value of a `for`; however the call ends,
-// its watches leave their lines before its memory goes. For those that nobody
-// closed its finalizer does the same.
+// Lifetime: what Lua holds is a handle, which holds that table, or the
+// arguments' futures. It is a to-be-closed slot, or the closing value of a
+// `for`; however the call ends, the watches leave their lines before the
+// gathering goes. For those that nobody closed the handle's finalizer does the
+// same. Lua may drop that, where there is no memory to call it, while futures
+// know the watches still: so the gathering itself is the runtime's memory, and
+// stays then until the runtime ends.
 #ifndef NEAP_BINDINGS_GATHERING_H
 #define NEAP_BINDINGS_GATHERING_H
 
@@ -36,7 +39,7 @@ typedef struct neapL_watch {
 } neapL_watch;
 
 struct neapL_gathering {
-    const neapL_type *type;
+    neap_link link;        // among the runtime's
     neap_list line;        // who waits for it
     neap_list ended;       // watches whose futures have ended, first one first
     neapL_watch *failed;   // the first whose future failed; NULL: none
@@ -55,6 +58,15 @@ struct neapL_gathering {
     neapL_watch watches[]; // `count` of them
 };
 
+typedef struct neapL_gathering_handle {
+    const neapL_type *type;
+    neap_runtime *rt;           // whose the gathering is
+    neapL_gathering *gathering; // NULL: it was closed, or never made
+} neapL_gathering_handle;
+
+// The gathering whose handle is at `index`; NULL: it has gone.
+neapL_gathering *neapL_gathering_at(lua_State *L, int index);
+
 // ---- what is to be gathered
 
 // Whether the value at `index` is a Task, a Future or a function; the running
@@ -66,8 +78,8 @@ int neapL_checklist(lua_State *L);
 
 // ---- gathering
 
-// A gathering of the list at index 1, which goes behind it; it watches at most
-// `limit` at once, and nothing yet.
+// A gathering of the list at index 1, which goes behind its handle; it watches
+// at most `limit` at once, and nothing yet.
 neapL_gathering *neapL_gathering_new(lua_State *L, int size, int limit);
 
 // The gathering outlives the call, held by an iterator.
@@ -79,10 +91,6 @@ void neapL_watch_next(lua_State *L, neapL_watch *watch);
 
 // The same; what stood there was replaced by this future.
 void neapL_watch_begin(neapL_watch *watch, neapL_future *future);
-
-// A gathering of the list at index 1 that is closed with the call and watches
-// them all.
-neapL_gathering *neapL_gather_up(lua_State *L, int size);
 
 // The next of those that have ended, or NULL; its watch is free.
 neapL_watch *neapL_gathering_take(neapL_gathering *gathering);

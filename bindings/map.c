@@ -17,7 +17,7 @@ enum { // map's arguments; then the gathering, the list, and its function
 // The next element's task.
 static void begin_next(lua_State *L, neapL_watch *watch) {
     neap_runtime *rt = neapL_rt(L);
-    const neapL_gathering *gathering = lua_touserdata(L, NEAPL_GATHERING);
+    const neapL_gathering *gathering = neapL_gathering_at(L, NEAPL_GATHERING);
     int place = gathering->begun + 1;
     lua_pushvalue(L, MAPPED);
     lua_rawgeti(L, NEAPL_LIST, place);
@@ -29,7 +29,7 @@ static void begin_next(lua_State *L, neapL_watch *watch) {
 
 // Those that ended make room for others, until none is left.
 static int mapped(lua_State *L) {
-    neapL_gathering *gathering = lua_touserdata(L, NEAPL_GATHERING);
+    neapL_gathering *gathering = neapL_gathering_at(L, NEAPL_GATHERING);
     neapL_watch *watch;
     if (gathering->failed) return neapL_gathering_fail(L);
     while ((watch = neapL_gathering_take(gathering))) {

@@ -229,6 +229,7 @@ struct neap_runtime {
     int anchors;         // registry: table of what the loop holds by itself
     char *scratch;       // recv's buffer, allocated by the first; or NULL
     neap_list sockets;   // all of them (socket.h)
+    neap_list gathering; // all gatherings (gathering.h)
     struct neapL_socket *closed_socket; // of handles that outlive the runtime
     neap_list buffers;          // of Sockets, that hold unread bytes (buffer.h)
     struct neapL_buffer *spare; // the next of them; or NULL

@@ -431,6 +431,9 @@ void neapL_watch_notify(neap_task *core);
 // pending. [-0, +(0|1), -]
 bool neapL_gathering_push_pending(lua_State *L, int index);
 
+// Frees the gatherings that are left.
+void neapL_gatherings_term(neap_runtime *rt);
+
 // ---- callbacks (callback.c)
 
 // Holds (or lets go) the userdata at `index` in the runtime's table of anchors.

@@ -74,7 +74,7 @@ static int push_sets(lua_State *L, int size) {
 }
 
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
-    const neapL_gathering *gathering = lua_touserdata(L, NEAPL_GATHERING);
+    const neapL_gathering *gathering = neapL_gathering_at(L, NEAPL_GATHERING);
     bool over = neapL_gathering_is_over(gathering);
     over |= neapL_gathering_woken(L, status) == NEAP_WAKE_TIMEOUT;
     if (over) return push_sets(L, gathering->size);
@@ -87,7 +87,9 @@ static int wait_some(lua_State *L) {
     int64_t deadline_ns = check_options(L, " timeout return_when ");
     int when = check_when(L), size = check_list(L);
     if (neapL_is_cancelled(L)) return neapL_meet_cancel(L);
-    neapL_gathering *gathering = neapL_gather_up(L, size);
+    neapL_gathering *gathering = neapL_gathering_new(L, size, size);
+    neapL_toclose(L, NEAPL_GATHERING);
+    for (int i = 0; i < size; i++) neapL_watch_next(L, &gathering->watches[i]);
     gathering->deadline_ns = deadline_ns;
     if (when == 1 && size > 0) gathering->enough = size - 1;
     gathering->on_error = when == 2;
@@ -116,8 +118,9 @@ static int hand_out(lua_State *L, int place) {
 }
 
 static int next_k(lua_State *L, int status, lua_KContext ctx) {
-    neapL_gathering *gathering = lua_touserdata(L, NEAPL_GATHERING);
+    neapL_gathering *gathering = neapL_gathering_at(L, NEAPL_GATHERING);
     bool late = neapL_woken(L, status) == NEAP_WAKE_TIMEOUT;
+    if (!gathering) return lua_pushnil(L), 1; // the loop was left
     const neapL_watch *watch = neapL_gathering_take(gathering);
     if (watch) return hand_out(L, watch->place);
     if (gathering->pending == 0) return lua_pushnil(L), 1;

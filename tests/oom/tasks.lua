@@ -220,6 +220,20 @@ function tasks.deadlock()
     if e.name ~= "Deadlock" then error(e) end
 end
 
+-- An iterator that is collected where there is no memory to call its finalizer.
+function tasks.collected()
+    local function deep(n)
+        if n == 0 then return collectgarbage() end
+        return 1 + deep(n - 1)
+    end
+    local future = neap.Future()
+    for i = 1, 3 do
+        neap.as_completed({future})
+        deep(10 * i)
+    end
+    future:set_result(1)
+end
+
 -- Lua's buffers, which every library uses.
 function tasks.buffers()
     local long = ("x"):rep(5000):gsub("x", "yy")
