@@ -4,6 +4,10 @@
 // A userdata is one state's seat at the exchange behind it. A state has one
 // seat at each: a Channel that was sent away and comes back is the same value.
 //
+// Lua may drop a finalizer, where there is no memory to call it, while other
+// threads know the seat and its bids still. So these are the runtime's memory,
+// and stay then until it ends: what Lua holds is a handle of each.
+//
 // A value is copied into an item when it is put, and out of it when it is got.
 // Copying may raise, so nothing is held meanwhile that only we know of: a bid
 // is a userdata, whose finalizer withdraws it. An item for whose copy there is
@@ -29,12 +33,14 @@ enum { SPARE = 1 }; // user value of a Channel: a bid to be used again, or nil
 
 typedef struct neapL_channel {
     const neapL_type *type; // &channel_type
-    neapL_seat seat;        // without an exchange: it was collected
+    neap_runtime *rt;       // whose the seat is
+    neapL_seat *seat;       // NULL: it was collected, or never made
 } neapL_channel;
 
 typedef struct neapL_wait {
     const neapL_type *type; // &wait_type
-    neapL_bid bid;          // whose seat is its user value's
+    neap_runtime *rt;       // whose the bid is
+    neapL_bid *bid;         // of its user value's seat; NULL: as above
 } neapL_wait;
 
 static const neapL_type channel_type, wait_type;
@@ -45,16 +51,21 @@ static int raise_gone(lua_State *L) {
     return luaL_error(L, "the channel is gone: its state is being closed");
 }
 
+// Its memory goes with the runtime at the latest.
+static bool has_seat(const neapL_channel *channel) {
+    return channel->seat && channel->rt->root;
+}
+
 static neapL_channel *check_channel(lua_State *L) {
     neapL_channel *channel = neapL_check(L, CHANNEL, &channel_type);
-    if (!channel->seat.exchange) raise_gone(L);
+    if (!has_seat(channel)) raise_gone(L);
     return channel;
 }
 
 // A wait is over, or what came before it. The state may be being closed since.
 static void resume(lua_State *L, int status, const neapL_channel *channel) {
     neapL_woken(L, status);
-    if (!channel->seat.exchange) raise_gone(L);
+    if (!has_seat(channel)) raise_gone(L);
 }
 
 // ---- items
@@ -83,7 +94,7 @@ static void copy_packed(lua_State *L, neapL_channel *channel,
     lua_pushlightuserdata(L, item);
     int status = lua_pcall(L, 1, 1, 0);
     if (status == LUA_OK) return;
-    if (status == LUA_ERRMEM) neapL_seat_return(&channel->seat, item);
+    if (status == LUA_ERRMEM) neapL_seat_return(channel->seat, item);
     else neapL_item_free(item);
     lua_error(L);
 }
@@ -98,13 +109,35 @@ static int copy_out(lua_State *L, neapL_channel *channel, neapL_item *item) {
 
 // ---- bids
 
+static bool has_bid(const neapL_wait *wait) {
+    return wait->bid && wait->rt->root;
+}
+
+static void free_bid(neap_runtime *rt, neapL_bid *bid) {
+    neapL_bid_term(bid);
+    neap_list_unlink(&bid->kept);
+    neap_alloc_free(&rt->alloc, bid, sizeof *bid);
+}
+
 static int wait_gc(lua_State *L) {
     neapL_wait *wait = lua_touserdata(L, 1);
-    if (wait->bid.seat && !neap_list_empty(&wait->bid.line))
-        neapL_close_with_state(neapL_find(L));
-    if (wait->bid.seat) neapL_bid_term(&wait->bid);
-    wait->bid.seat = NULL;
+    if (has_bid(wait) && !neap_list_empty(&wait->bid->line))
+        neapL_close_with_state(wait->rt);
+    if (has_bid(wait)) free_bid(wait->rt, wait->bid);
+    wait->bid = NULL;
     return 0;
+}
+
+// Pushes a wait, for the Channel at CHANNEL, whose seat its bid knows.
+static void push_wait(lua_State *L, const neapL_channel *channel) {
+    neapL_wait *wait = neapL_new(L, &wait_type, 1);
+    lua_pushvalue(L, CHANNEL);
+    lua_setiuservalue(L, -2, 1);
+    wait->rt = channel->rt;
+    wait->bid = neap_alloc_new(&wait->rt->alloc, sizeof *wait->bid);
+    if (!wait->bid) luaL_error(L, "not enough memory");
+    neapL_bid_init(wait->bid, channel->seat, NEAPL_GETTERS);
+    neap_list_append(&channel->seat->bids, &wait->bid->kept);
 }
 
 // Pushes a bid of the Channel at CHANNEL.
@@ -112,23 +145,21 @@ static neapL_bid *push_bid(lua_State *L, neapL_channel *channel,
                            neapL_side side) {
     if (lua_getiuservalue(L, CHANNEL, SPARE) == LUA_TNIL) {
         lua_pop(L, 1);
-        neapL_new(L, &wait_type, 1);
-        lua_pushvalue(L, CHANNEL);
-        lua_setiuservalue(L, -2, 1);
+        push_wait(L, channel);
     } else {
         lua_pushnil(L);
         lua_setiuservalue(L, CHANNEL, SPARE);
     }
-    neapL_wait *wait = lua_touserdata(L, -1);
-    neapL_bid_init(&wait->bid, &channel->seat, side);
-    return &wait->bid;
+    const neapL_wait *wait = lua_touserdata(L, -1);
+    neapL_bid_init(wait->bid, channel->seat, side);
+    return wait->bid;
 }
 
 // Begins to wait for what becomes of the bid at BID.
 static int wait_for(lua_State *L, neapL_task *task, neapL_channel *channel,
                     lua_KFunction k) {
-    neapL_wait *wait = lua_touserdata(L, BID);
-    neap_task_wait_outside(&task->core, &wait->bid.line);
+    const neapL_wait *wait = lua_touserdata(L, BID);
+    neap_task_wait_outside(&task->core, &wait->bid->line);
     return neapL_suspend(L, (lua_KContext)channel, k);
 }
 
@@ -140,18 +171,19 @@ static void keep_bid(lua_State *L) {
 // What became of it: *item is what it leaves behind. Raises, with nothing put
 // or got, if the task was cancelled first.
 static neapL_outcome end_wait(lua_State *L, int status, neapL_item **item) {
-    neapL_wait *wait = lua_touserdata(L, BID);
-    if (!wait->bid.seat) neapL_woken(L, status), raise_gone(L);
-    neapL_outcome outcome = neapL_bid_withdraw(&wait->bid);
+    const neapL_wait *wait = lua_touserdata(L, BID);
+    if (!has_bid(wait)) neapL_woken(L, status), raise_gone(L);
+    neapL_bid *bid = wait->bid;
+    neapL_outcome outcome = neapL_bid_withdraw(bid);
     if (outcome == NEAPL_OPEN) {
-        neapL_bid_term(&wait->bid);
+        neapL_bid_term(bid);
         keep_bid(L);
         neapL_woken(L, status);
     }
     assert(outcome != NEAPL_OPEN); // nobody wakes it for nothing
     neapL_wake_of(L, status);
-    *item = wait->bid.item;
-    wait->bid.item = NULL;
+    *item = bid->item;
+    bid->item = NULL;
     keep_bid(L);
     return outcome;
 }
@@ -190,8 +222,7 @@ static int wait_to_put(lua_State *L, neapL_channel *channel) {
 // The value at VALUE goes in, if nobody has to wait for that.
 static bool put_value(lua_State *L, neapL_channel *channel) {
     neapL_item *item = copy_in(L);
-    neapL_outcome outcome =
-        neapL_seat_try(&channel->seat, NEAPL_PUTTERS, &item);
+    neapL_outcome outcome = neapL_seat_try(channel->seat, NEAPL_PUTTERS, &item);
     if (outcome == NEAPL_CLOSED) return refuse_item(L, item);
     if (outcome == NEAPL_OPEN) neapL_item_free(item);
     return outcome == NEAPL_DONE;
@@ -241,8 +272,7 @@ static int take_bid(lua_State *L, neapL_channel *channel, neapL_bid *bid) {
 // Gets an item, or waits for it and goes on with k.
 static int get_or_wait(lua_State *L, neapL_channel *channel, lua_KFunction k) {
     neapL_item *item;
-    neapL_outcome outcome =
-        neapL_seat_try(&channel->seat, NEAPL_GETTERS, &item);
+    neapL_outcome outcome = neapL_seat_try(channel->seat, NEAPL_GETTERS, &item);
     if (outcome == NEAPL_DONE) return copy_out(L, channel, item);
     if (outcome == NEAPL_CLOSED) return neapL_push_closed(L);
     neapL_task *task = neapL_waiting(L, NEAPL_CHANNEL_GET);
@@ -275,8 +305,7 @@ static int channel_get(lua_State *L) {
 static int channel_try_get(lua_State *L) {
     neapL_channel *channel = check_get(L);
     neapL_item *item;
-    neapL_outcome outcome =
-        neapL_seat_try(&channel->seat, NEAPL_GETTERS, &item);
+    neapL_outcome outcome = neapL_seat_try(channel->seat, NEAPL_GETTERS, &item);
     if (outcome == NEAPL_CLOSED) return neapL_push_closed(L);
     lua_pushboolean(L, outcome == NEAPL_DONE);
     return outcome == NEAPL_DONE ? 1 + copy_out(L, channel, item) : 1;
@@ -308,13 +337,13 @@ static int channel_items(lua_State *L) {
 
 // channel:close([drop]): nothing comes in any more; drop: nothing comes out.
 static int channel_close(lua_State *L) {
-    neapL_seat_close(&check_channel(L)->seat, lua_toboolean(L, 2));
+    neapL_seat_close(check_channel(L)->seat, lua_toboolean(L, 2));
     return 0;
 }
 
 // channel:len() -> items that can be got
 static int channel_len(lua_State *L) {
-    neapL_tally tally = neapL_seat_tally(&check_channel(L)->seat);
+    neapL_tally tally = neapL_seat_tally(check_channel(L)->seat);
     lua_pushinteger(L, (lua_Integer)tally.items);
     return 1;
 }
@@ -322,8 +351,8 @@ static int channel_len(lua_State *L) {
 // "<Channel 3/100 items, 2 getters waiting, closed>"
 static int channel_tostring(lua_State *L) {
     neapL_channel *channel = neapL_check(L, CHANNEL, &channel_type);
-    if (!channel->seat.exchange) return lua_pushliteral(L, "<Channel gone>"), 1;
-    neapL_tally tally = neapL_seat_tally(&channel->seat);
+    if (!has_seat(channel)) return lua_pushliteral(L, "<Channel gone>"), 1;
+    neapL_tally tally = neapL_seat_tally(channel->seat);
     lua_pushfstring(L, "<Channel %I", (LUAI_UACINT)tally.items);
     if (tally.max < SIZE_MAX) lua_pushfstring(L, "/%I", (LUAI_UACINT)tally.max);
     else lua_pushliteral(L, "");
@@ -336,25 +365,49 @@ static int channel_tostring(lua_State *L) {
     return 1;
 }
 
+// With the bids that lost their handles: a live one holds the Channel.
+static void free_seat(neap_runtime *rt, neapL_seat *seat) {
+    while (!neap_list_empty(&seat->bids))
+        free_bid(rt, NEAP_OWNER(seat->bids.next, neapL_bid, kept));
+    neapL_seat_term(seat);
+    neap_list_unlink(&seat->kept);
+    neap_alloc_free(&rt->alloc, seat, sizeof *seat);
+}
+
 static int channel_gc(lua_State *L) {
     neapL_channel *channel = lua_touserdata(L, CHANNEL);
-    if (channel->seat.exchange) neapL_seat_term(&channel->seat);
+    if (has_seat(channel)) free_seat(channel->rt, channel->seat);
+    channel->seat = NULL;
     return 0;
+}
+
+void neapL_channels_term(neap_runtime *rt) {
+    while (!neap_list_empty(&rt->seats))
+        free_seat(rt, NEAP_OWNER(rt->seats.next, neapL_seat, kept));
 }
 
 // ---- seats
 
-// Pushes a Channel that has no exchange yet.
-static neapL_channel *push_blank(lua_State *L, const neap_runtime *rt) {
+// Pushes a Channel that has no seat yet.
+static neapL_channel *push_blank(lua_State *L, neap_runtime *rt) {
     if (rt->closing) luaL_error(L, "the runtime is closing");
-    return neapL_new(L, &channel_type, 1);
+    neapL_channel *channel = neapL_new(L, &channel_type, 1);
+    channel->rt = rt;
+    return channel;
 }
 
 // The Channel on top gets a seat at the exchange, whose hold it takes over.
-static void sit_down(lua_State *L, const neap_runtime *rt,
-                     neapL_exchange *exchange) {
+static void sit_down(lua_State *L, neapL_exchange *exchange) {
     neapL_channel *channel = lua_touserdata(L, -1);
-    neapL_seat_init(&channel->seat, exchange, rt->loop.inbox);
+    neap_runtime *rt = channel->rt;
+    neapL_seat *seat = neap_alloc_new(&rt->alloc, sizeof *seat);
+    if (!seat) {
+        neapL_exchange_release(exchange);
+        luaL_error(L, "not enough memory");
+    }
+    neapL_seat_init(seat, exchange, rt->loop.inbox);
+    neap_list_append(&rt->seats, &seat->kept);
+    channel->seat = seat;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &seats_key);
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, exchange);
@@ -363,32 +416,32 @@ static void sit_down(lua_State *L, const neap_runtime *rt,
 
 // neap.Channel([max]): as neap.Queue, but for several threads.
 static int channel_new(lua_State *L) {
-    const neap_runtime *rt = neapL_rt(L);
+    neap_runtime *rt = neapL_rt(L);
     lua_Integer max = neapL_checkmax(L);
     push_blank(L, rt);
     neapL_exchange *exchange =
         neapL_exchange_open(max < LUA_MAXINTEGER ? (size_t)max : SIZE_MAX);
     if (!exchange) return luaL_error(L, "not enough memory");
-    sit_down(L, rt, exchange);
+    sit_down(L, exchange);
     return 1;
 }
 
 static void *hold(void *userdata) {
-    return neapL_exchange_hold(((neapL_channel *)userdata)->seat.exchange);
+    return neapL_exchange_hold(((neapL_channel *)userdata)->seat->exchange);
 }
 
 static void release(void *exchange) { neapL_exchange_release(exchange); }
 
 // Pushes this state's Channel for an exchange.
 static void push(lua_State *L, void *exchange) {
-    const neap_runtime *rt = neapL_find(L);
+    neap_runtime *rt = neapL_find(L);
     if (!rt) rt = neap_attach(L, NULL);
     if (!rt) luaL_error(L, "neap: not enough memory or descriptors");
     lua_rawgetp(L, LUA_REGISTRYINDEX, &seats_key);
     if (lua_rawgetp(L, -1, exchange) == LUA_TNIL) {
         lua_pop(L, 1);
         push_blank(L, rt);
-        sit_down(L, rt, neapL_exchange_hold(exchange));
+        sit_down(L, neapL_exchange_hold(exchange));
     }
     lua_remove(L, -2);
 }

@@ -153,6 +153,8 @@ void neapL_runtime_term(neap_runtime *rt) {
     neapL_buffers_term(rt);
     neapL_sockets_term(rt);
     neapL_gatherings_term(rt);
+    neapL_channels_term(rt);
+    neapL_codes_term(rt);
     neapL_threads_term(rt);
     neap_inbox_close(rt->loop.inbox);
     neap_loop_term(&rt->loop);

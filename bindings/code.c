@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bindings/neapL.h"
+
 // Behind the dump stands a string for each upvalue; its first character:
 enum { GLOBALS = 'g', ITSELF = 'i', MODULE = 'm' }; // its name follows
 
@@ -29,8 +31,20 @@ struct neapL_code {
 
 static atomic_llong last_number;
 
+// A hold of a state's. Lua may drop a finalizer, where there is no memory to
+// call it: so holds are listed, and stay then until the runtime ends.
+typedef struct hold {
+    neap_link link; // among the runtime's
+    neapL_code *code;
+} hold;
+
 // What of it a state keeps, under these keys of the registry. A box is a
-// userdata that holds a code.
+// userdata that has a hold.
+typedef struct box {
+    neap_runtime *rt; // whose the hold is; NULL: of a state without one
+    hold *hold;       // NULL: it was given up, or never taken
+} box;
+
 static const char closures_key = 'c', // closure -> box, the keys weak
     texts_key = 't',                  // bytes -> box, the values weak
     box_key = 'b',                    // the boxes' metatable
@@ -161,16 +175,31 @@ static void push_weak(lua_State *L, const char *key, const char *mode) {
     lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
 
+static void give_up(hold *it) {
+    neapL_code_release(it->code);
+    neap_list_unlink(&it->link);
+    free(it);
+}
+
+void neapL_codes_term(neap_runtime *rt) {
+    while (!neap_list_empty(&rt->codes))
+        give_up(NEAP_OWNER(rt->codes.next, hold, link));
+}
+
+static bool holds(const box *self) {
+    return self->hold && (!self->rt || self->rt->root);
+}
+
 static int box_gc(lua_State *L) {
-    neapL_code **box = lua_touserdata(L, 1);
-    if (*box) neapL_code_release(*box);
-    *box = NULL; // a closure may come back from the dead and find it
+    box *self = lua_touserdata(L, 1);
+    if (holds(self)) give_up(self->hold);
+    self->hold = NULL; // a closure may come back from the dead and find it
     return 0;
 }
 
-static neapL_code **push_box(lua_State *L) {
-    neapL_code **box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = NULL;
+static box *push_box(lua_State *L) {
+    box *self = lua_newuserdatauv(L, sizeof *self, 0);
+    *self = (box){.rt = neapL_find(L)};
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &box_key) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_createtable(L, 0, 1);
@@ -180,13 +209,13 @@ static neapL_code **push_box(lua_State *L) {
         lua_rawsetp(L, LUA_REGISTRYINDEX, &box_key);
     }
     lua_setmetatable(L, -2);
-    return box;
+    return self;
 }
 
 // The code in the box on top of the stack, or NULL where there is none.
 static neapL_code *unbox(lua_State *L) {
-    neapL_code **box = lua_touserdata(L, -1);
-    return box ? *box : NULL;
+    const box *self = lua_touserdata(L, -1);
+    return self && holds(self) ? self->hold->code : NULL;
 }
 
 typedef struct dump {
@@ -231,6 +260,19 @@ static neapL_code *make(lua_State *L, size_t dumped) {
     return code;
 }
 
+// The box's, of a new code of the bytes on top.
+static void take_hold(lua_State *L, box *self, size_t dumped) {
+    neapL_code *code = make(L, dumped);
+    self->hold = malloc(sizeof *self->hold);
+    if (!self->hold) {
+        neapL_code_release(code);
+        luaL_error(L, "not enough memory");
+    }
+    self->hold->code = code;
+    neap_list_init(&self->hold->link);
+    if (self->rt) neap_list_append(&self->rt->codes, &self->hold->link);
+}
+
 // Pushes the box of the bytes on top of the stack.
 static void push_boxed(lua_State *L, size_t dumped) {
     int bytes = lua_gettop(L);
@@ -239,9 +281,9 @@ static void push_boxed(lua_State *L, size_t dumped) {
     lua_rawget(L, -2);
     if (unbox(L)) return;
     lua_pop(L, 1);
-    neapL_code **box = push_box(L);
+    box *self = push_box(L);
     lua_pushvalue(L, bytes);
-    *box = make(L, dumped);
+    take_hold(L, self, dumped);
     lua_pushvalue(L, -2);
     lua_rawset(L, -4);
 }

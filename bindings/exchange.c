@@ -254,10 +254,11 @@ static void hear(neap_bell *bell) {
 
 void neapL_seat_init(neapL_seat *seat, neapL_exchange *exchange,
                      neap_inbox *inbox) {
-    *seat = (neapL_seat){.exchange = exchange,
-                         .inbox = neap_inbox_hold(inbox),
-                         .bell = {.heard = hear}};
+    seat->exchange = exchange;
+    seat->inbox = neap_inbox_hold(inbox);
+    seat->bell.heard = hear;
     neap_list_init(&seat->settled);
+    neap_list_init(&seat->bids);
 }
 
 void neapL_seat_term(neapL_seat *seat) {
@@ -266,7 +267,6 @@ void neapL_seat_term(neapL_seat *seat) {
     neap_inbox_silence(seat->inbox, &seat->bell);
     neap_inbox_release(seat->inbox);
     neapL_exchange_release(seat->exchange);
-    seat->exchange = NULL;
 }
 
 neapL_outcome neapL_seat_try(neapL_seat *seat, neapL_side side,

@@ -73,7 +73,9 @@ typedef struct neapL_tally {
 
 // One Lua state's place at an exchange.
 struct neapL_seat {
+    neap_link kept; // among those of its runtime
     neapL_exchange *exchange;
+    neap_list bids;     // all, also those that wait for nothing
     neap_inbox *inbox;  // its loop's, held
     neap_bell bell;     // some of its bids were settled
     neap_list settled;  // those
@@ -81,6 +83,7 @@ struct neapL_seat {
 };
 
 typedef struct neapL_bid {
+    neap_link kept;        // among those of its seat
     neap_link link;        // in a line, in its seat's settled, or alone
     neapL_seat *seat;      // whose
     neapL_side side;       // in which line
@@ -99,8 +102,8 @@ void neapL_exchange_release(neapL_exchange *exchange);
 neapL_item *neapL_item_new(neapL_parcel parcel);
 void neapL_item_free(neapL_item *item);
 
-// A seat takes over a hold of the exchange, and holds the inbox. It goes when
-// its bids have gone.
+// A seat, zeroed, takes over a hold of the exchange, and holds the inbox. It
+// goes when its bids have gone.
 void neapL_seat_init(neapL_seat *seat, neapL_exchange *exchange,
                      neap_inbox *inbox);
 void neapL_seat_term(neapL_seat *seat);

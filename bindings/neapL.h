@@ -230,6 +230,8 @@ struct neap_runtime {
     char *scratch;       // recv's buffer, allocated by the first; or NULL
     neap_list sockets;   // all of them (socket.h)
     neap_list gathering; // all gatherings (gathering.h)
+    neap_list seats;     // all of Channels (exchange.h)
+    neap_list codes;     // holds of functions that were sent (code.c)
     struct neapL_socket *closed_socket; // of handles that outlive the runtime
     neap_list buffers;          // of Sockets, that hold unread bytes (buffer.h)
     struct neapL_buffer *spare; // the next of them; or NULL

@@ -76,6 +76,8 @@ static int init_loop(neap_runtime *rt) {
     neap_list_init(&rt->calls);
     neap_list_init(&rt->sockets);
     neap_list_init(&rt->gathering);
+    neap_list_init(&rt->seats);
+    neap_list_init(&rt->codes);
     neap_list_init(&rt->buffers);
     neap_list_init(&rt->failed);
     neap_list_init(&rt->forevers);

@@ -431,8 +431,11 @@ void neapL_watch_notify(neap_task *core);
 // pending. [-0, +(0|1), -]
 bool neapL_gathering_push_pending(lua_State *L, int index);
 
-// Frees the gatherings that are left.
+// What has lost its handles in Lua: gatherings, seats of Channels, and holds of
+// functions that were sent.
 void neapL_gatherings_term(neap_runtime *rt);
+void neapL_channels_term(neap_runtime *rt);
+void neapL_codes_term(neap_runtime *rt);
 
 // ---- callbacks (callback.c)
 

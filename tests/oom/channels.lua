@@ -145,6 +145,21 @@ function channels.dropped()
     end
 end
 
+-- Collected where there is no memory to call a finalizer.
+function channels.collected()
+    local function deep(n)
+        if n == 0 then return collectgarbage() end
+        return 1 + deep(n - 1)
+    end
+    for i = 1, 3 do
+        local channel = neap.Channel(1)
+        channel:put(parcel())
+        neap.move_on_after(0, channel.put, channel, parcel())
+        channel = nil
+        deep(10 * i)
+    end
+end
+
 function channels.of_a_state()
     expect "cancelled"
     local channel = neap.Channel(1)
