@@ -20,6 +20,7 @@ enum {
     TURNS_MAX = 20000,     // of one point
     LEAVING_MS = 1000,     // for threads to end in: less than a point may take
     GRACE_NS = 1000000000, // of neap_close: who needs it holds the point up
+    HASTE_NS = 50000000,   // the same, of programs in C: no thread needs it
     ROOM = 4000000,        // of limited hosts: more than programs need that
     BUDGET = 100000        // are not about limits
 };
@@ -253,7 +254,7 @@ neap_config oom_configure(oom_run *run) {
     config.report = hear;
     config.report_ud = run;
     config.output = ignore_output;
-    config.grace_ns = GRACE_NS;
+    config.grace_ns = run->point.program->body ? HASTE_NS : GRACE_NS;
     return config;
 }
 
