@@ -42,8 +42,12 @@ static void free_handle(neap_future *future) {
     free(future);
 }
 
-// Leaves the line. What is not ENDED has become CANCELLED.
+// Leaves the line. What is not ENDED has become CANCELLED. A Future that could
+// not be ended, for want of memory, is Lua's alone from now on.
 static void settle(neap_future *future) {
+    lua_State *L = future->rt->L;
+    if (lua_checkstack(L, LUA_MINSTACK))
+        neapL_unanchor(L, future->rt, future->of);
     neap_task_term(&future->core);
     neap_loop_hold(&future->rt->loop, -1);
     if (future->state == PENDING) future->state = CANCELLED;
@@ -54,9 +58,8 @@ static void tell(const neap_future *future) {
     if (future->on_cancel) future->on_cancel(future->ud);
 }
 
-void neapL_cfuture_notify(lua_State *L, neap_task *core) {
+void neapL_cfuture_notify(neap_task *core) {
     neap_future *future = NEAP_OWNER(core, neap_future, core);
-    neapL_unanchor(L, future->rt, future->of);
     settle(future);
     if (future->state == CANCELLED) tell(future);
 }

@@ -85,13 +85,13 @@ static bool is_listener(const neap_task *core) {
     return core->kind == NEAPL_WATCH || core->kind == NEAPL_STANDS;
 }
 
-static void wake_line(lua_State *L, neapL_future *future) {
+static void wake_line(neapL_future *future) {
     while (!neap_list_empty(&future->line)) {
         neap_task *first = neap_task_first(&future->line);
         future->seen |= !is_listener(first);
         if (first->kind == NEAPL_WATCH) neapL_watch_notify(first);
         else if (first->kind == NEAPL_HOST) neapL_host_wake(first);
-        else if (first->kind == NEAPL_CFUTURE) neapL_cfuture_notify(L, first);
+        else if (first->kind == NEAPL_CFUTURE) neapL_cfuture_notify(first);
         else if (first->kind == NEAPL_STANDS) neapL_stand_in_notify(first);
         else if (first->kind == NEAPL_CALLED) neapL_called_notify(first);
         else neap_task_wake(first, NEAP_WAKE_READY);
@@ -118,7 +118,7 @@ void neapL_future_finish(lua_State *L, int index, int count) {
                     : count == 1 ? NEAPL_ONE
                                  : NEAPL_MANY;
     future->state = NEAPL_FINISHED;
-    wake_line(L, future);
+    wake_line(future);
 }
 
 // Protected: a task that failed before anybody waited for it: reported after
@@ -187,12 +187,12 @@ void neapL_future_fail(lua_State *L, int index, neapL_state state) {
     neapL_setvalue(L, index);
     future->shape = NEAPL_ONE;
     future->state = state & 3;
-    wake_line(L, future);
+    wake_line(future);
     if (is_news(L, index, future)) note_news(L, index);
 }
 
 // A callback is not called: it cannot be anchored.
-void neapL_future_drop(lua_State *L, neapL_future *future) {
+void neapL_future_drop(neapL_future *future) {
     neap_link *link = future->line.next, *next;
     future->state = NEAPL_CANCELLED;
     for (; link != &future->line; link = next) {
@@ -200,7 +200,7 @@ void neapL_future_drop(lua_State *L, neapL_future *future) {
         next = link->next;
         if (core->kind == NEAPL_CALLBACK) neap_task_term(core);
     }
-    wake_line(L, future);
+    wake_line(future);
 }
 
 // ---- looking

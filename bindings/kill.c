@@ -112,7 +112,7 @@ static void empty_group(neapL_group *group) {
 
 static void drop_task(neapL_task *task) {
     neap_runtime *rt = neapL_of_loop(task->core.loop);
-    neapL_future_drop(rt->L, &task->future);
+    neapL_future_drop(&task->future);
     if (task->core.state == NEAP_TASK_WAITING)
         neapL_socket_forsake(neapL_innermost(task->co), task);
     neap_task_term(&task->core);
@@ -172,8 +172,7 @@ void neapL_task_drop(neapL_task *task) {
     task->core.inner = &task->scope;
     if (group->block) group->starved = true;
     if (group->block) neap_scope_cancel(&group->block->deadline.scope);
-    if (neapL_is_pending(&task->future))
-        neapL_future_drop(rt->L, &task->future);
+    if (neapL_is_pending(&task->future)) neapL_future_drop(&task->future);
     neapL_thread_drop(rt, co, row);
     if (!task->future.unawaited) neapL_unanchor(rt->L, rt, task);
     neapL_task_leave(task);

@@ -26,7 +26,7 @@ int neapL_run_main(neap_runtime *rt, int nargs);
 void neapL_host_tell(neap_runtime *rt);
 
 // For future.c: the Future in whose line it stood has ended. (cfuture.c)
-void neapL_cfuture_notify(lua_State *L, neap_task *core);
+void neapL_cfuture_notify(neap_task *core);
 
 // The same for the two sides of a call that another thread makes. (remote.c)
 void neapL_stand_in_notify(neap_task *core);

@@ -387,7 +387,7 @@ void neapL_future_finish(lua_State *L, int index, int count);
 void neapL_future_fail(lua_State *L, int index, neapL_state state);
 
 // Its task was dropped as it stood: it is cancelled, in no more words.
-void neapL_future_drop(lua_State *L, neapL_future *future);
+void neapL_future_drop(neapL_future *future);
 
 // Pushes the results of a finished one, or raises its error.
 int neapL_future_results(lua_State *L, int index);
