@@ -46,8 +46,6 @@ void *__real_neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
 void *__wrap_neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
 neap_runtime *__real_neap_open(const neap_config *config);
 neap_runtime *__wrap_neap_open(const neap_config *config);
-void __real_luaE_warnerror(lua_State *L, const char *where);
-void __wrap_luaE_warnerror(lua_State *L, const char *where);
 
 static _Thread_local bool opens; // a runtime is being born
 
@@ -57,7 +55,7 @@ void oom_arm(oom_mode mode, long n) {
     memory.mode = mode;
     memory.n = n;
     memory.counts.requests = 0;
-    memory.counts.struck = memory.counts.dropped = false;
+    memory.counts.struck = false;
     memory.counts.wrong = NULL;
     pthread_mutex_unlock(&lock);
 }
@@ -190,13 +188,4 @@ void *__wrap_neap_arena_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
     bool grows = nsize > (ptr ? osize : 0);
     if (grows && !opens && is_refused()) return NULL;
     return __real_neap_arena_alloc(ud, ptr, osize, nsize);
-}
-
-// ---- what Lua says of a finalizer that has failed
-
-void __wrap_luaE_warnerror(lua_State *L, const char *where) {
-    pthread_mutex_lock(&lock);
-    if (memory.counts.struck) memory.counts.dropped = true;
-    pthread_mutex_unlock(&lock);
-    __real_luaE_warnerror(L, where);
 }

@@ -33,7 +33,6 @@ void oom_disarm(void);
 typedef struct oom_counts {
     long requests;     // between oom_arm and oom_disarm
     bool struck;       // one of them was refused
-    bool dropped;      // since then Lua has said that a __gc failed
     size_t blocks;     // given and not taken back, by anybody
     const char *wrong; // what an owner did and must not; NULL: nothing
 } oom_counts;

@@ -10,8 +10,7 @@
 // call a __close, Lua drops the call and goes on (luaF_close has forgotten the
 // variable by then). A scope that was to be left by it is dropped by the end of
 // its task, and reported as one that "was never left". It drops a __gc in the
-// same way (GCTM), for good: where Lua says that it has, blocks that only the
-// finalizer knew may be left, but no descriptor.
+// same way (GCTM), for good; so what must not be lost is the runtime's memory.
 #ifndef NEAP_OOM_H
 #define NEAP_OOM_H
 

@@ -317,10 +317,9 @@ static void check_left(oom_run *run, size_t blocks, int descriptors) {
             return;
         nanosleep(&pause, NULL);
     }
-    long more = (long)(oom_counted().blocks - blocks);
-    int open = count_descriptors() - descriptors;
-    if (more > 0 && open == 0 && oom_counted().dropped) return; // see oom.h
-    oom_blame(run, "%ld blocks and %d descriptors left", more, open);
+    oom_blame(run, "%ld blocks and %d descriptors left",
+              (long)(oom_counted().blocks - blocks),
+              count_descriptors() - descriptors);
 }
 
 bool oom_live(oom_point point, char *wrong, bool talk) {
