@@ -3,9 +3,10 @@
 //
 // Generational, as in lua. But each minor collection visits every coroutine,
 // which sets it a bound on either side. Lua begins one when memory has grown by
-// 20 %: of a small heap that is a few messages, so with some tasks about it may
-// double first. And of many tasks each takes milliseconds: then small steps of
-// the incremental mode take their place.
+// 20 %: of a small heap that is a few messages, so with some tasks about it
+// waits for more, though not for so much that the processor's cache overflows.
+// And of many tasks each takes milliseconds: then small steps of the
+// incremental mode take their place.
 //
 // A script that chose the incremental mode keeps it, and a host's state is its
 // own.

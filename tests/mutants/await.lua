@@ -43,7 +43,7 @@ return {
         "neap_list_append(&gathering->ended, &watch->core.link);",
         "neap_list_append(gathering->ended.next, &watch->core.link);"},
     {"W24", "bindings/gathering.c", "spec.as_completed",
-        "if (gathering->lends && !neapL_rt(L)->closing)",
+        "if (gathering->lends && !handle->rt->closing)",
         "if (false)"},
     {"W25", "bindings/future.c", "spec.await",
         "lua_pushinteger(L, count);\n    lua_setfield",

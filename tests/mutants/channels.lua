@@ -23,7 +23,7 @@ return {
         "        exchange->count = 0;\n",
         ""},
     {"P12", "bindings/channel.c", "spec.channel",
-        "neapL_seat_return(&channel->seat, item);",
+        "neapL_seat_return(channel->seat, item);",
         "neapL_item_free(item);"},
     {"P12", "bindings/channel.c", "spec.channel",
         "lua_rawsetp(L, -2, exchange);",
