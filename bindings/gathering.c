@@ -186,10 +186,14 @@ void neapL_gatherings_term(neap_runtime *rt) {
         release(rt, NEAP_OWNER(rt->gathering.next, neapL_gathering, link));
 }
 
-// With the runtime closed there is nobody to report to.
+// Who still waits for one that is collected does so in a state that is being
+// closed: first its runtime is. With that closed there is nobody to report to.
 static int gathering_gc(lua_State *L) {
     neapL_gathering_handle *handle = lua_touserdata(L, 1);
     neapL_gathering *gathering = neapL_gathering_at(L, 1);
+    if (gathering && !neap_list_empty(&gathering->line))
+        neapL_close_with_state(handle->rt);
+    gathering = neapL_gathering_at(L, 1);
     if (!gathering) return 0;
     disperse(gathering);
     if (gathering->lends && !handle->rt->closing) give_back(L, gathering);
@@ -429,6 +433,11 @@ neap_wake neapL_gathering_woken(lua_State *L, int status) {
     return neapL_woken(L, status);
 }
 
+int neapL_gathering_forsake(lua_State *L, int status) {
+    neapL_woken(L, status);
+    return luaL_error(L, "what was awaited is gone: its state is being closed");
+}
+
 // ---- owning
 
 // Waits until all have ended, whatever happens: by hand, since neapL_woken
@@ -436,6 +445,7 @@ neap_wake neapL_gathering_woken(lua_State *L, int status) {
 static int end_k(lua_State *L, int status, lua_KContext ctx) {
     neap_runtime *rt = neapL_rt(L);
     neapL_gathering *gathering = gathering_of(L);
+    if (!gathering) return neapL_gathering_forsake(L, status);
     if (neapL_wake_of(L, status) == NEAP_WAKE_STUCK) {
         disperse(gathering); // it waits in vain for one that waits for it
         return neapL_raise_stuck(L);
@@ -474,6 +484,7 @@ int neapL_gathering_fail(lua_State *L) {
 
 static int own_k(lua_State *L, int status, lua_KContext ctx) {
     neapL_gathering *gathering = gathering_of(L);
+    if (!gathering) return neapL_gathering_forsake(L, status);
     neap_wake wake = neapL_wake_of(L, status);
     if (wake == NEAP_WAKE_CANCEL) return neapL_gathering_end(L, lua_error);
     if (wake == NEAP_WAKE_STUCK) {

@@ -105,6 +105,9 @@ int neapL_gathering_wait(lua_State *L, lua_KContext ctx, lua_KFunction k);
 // slots may never be closed.
 neap_wake neapL_gathering_woken(lua_State *L, int status);
 
+// The wait's gathering has gone: its state is being closed. Raises.
+int neapL_gathering_forsake(lua_State *L, int status);
+
 // Pushes what stands at a place; or the first result, or nil, of the ended
 // future there. [-0, +1, -] [-0, +1, e]
 void neapL_gathering_get(lua_State *L, int place);

@@ -75,6 +75,7 @@ static int push_sets(lua_State *L, int size) {
 
 static int wait_k(lua_State *L, int status, lua_KContext ctx) {
     const neapL_gathering *gathering = neapL_gathering_at(L, NEAPL_GATHERING);
+    if (!gathering) return neapL_gathering_forsake(L, status);
     bool over = neapL_gathering_is_over(gathering);
     over |= neapL_gathering_woken(L, status) == NEAP_WAKE_TIMEOUT;
     if (over) return push_sets(L, gathering->size);
