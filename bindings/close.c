@@ -152,7 +152,7 @@ void neapL_runtime_term(neap_runtime *rt) {
     rt->scratch = NULL;
     neapL_buffers_term(rt);
     neapL_sockets_term(rt);
-    neapL_gatherings_term(rt);
+    if (rt->owns_state) neapL_gatherings_term(rt);
     neapL_channels_term(rt);
     neapL_codes_term(rt);
     neapL_threads_term(rt);

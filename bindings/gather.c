@@ -10,6 +10,26 @@ static neapL_gathering *gathering_of(lua_State *L) {
     return neapL_gathering_at(L, NEAPL_GATHERING);
 }
 
+// ---- the arguments
+
+// Whether one of the arguments has still to end. A function is no userdata.
+static bool check_arguments(lua_State *L, int count) {
+    bool pending = false;
+    for (int i = 1; i <= count; i++) {
+        if (!neapL_is_gatherable(L, i))
+            luaL_typeerror(L, i, "Task, Future or function");
+        const neapL_future *future = lua_touserdata(L, i);
+        pending |= !future || neapL_is_pending(future);
+    }
+    return pending;
+}
+
+static neapL_gathering *take_arguments(lua_State *L) {
+    if (check_arguments(L, lua_gettop(L)))
+        neapL_waiting(L, NEAPL_AWAIT); // or nothing is begun
+    return neapL_gather_arguments(L);
+}
+
 // ---- gather: all of them, or the first failure
 
 static int gathered(lua_State *L) {
@@ -24,7 +44,7 @@ static int gathered(lua_State *L) {
 static int gather(lua_State *L) {
     if (lua_gettop(L) == 0)
         return neapL_is_cancelled(L) ? neapL_meet_cancel(L) : 0;
-    neapL_gather_arguments(L)->on_error = true;
+    take_arguments(L)->on_error = true;
     return neapL_gathering_own(L, gathered);
 }
 
@@ -64,7 +84,7 @@ static int settled(lua_State *L) {
 
 // neap.settle(a, b, ...) -> a list of outcomes
 static int settle(lua_State *L) {
-    neapL_gather_arguments(L);
+    take_arguments(L);
     return neapL_gathering_own(L, settled);
 }
 
@@ -85,7 +105,7 @@ static int raced(lua_State *L) {
 // neap.race(a, b, ...) -> the results of the first to finish
 static int race(lua_State *L) {
     if (lua_gettop(L) == 0) luaL_typeerror(L, 1, "Task, Future or function");
-    neapL_gathering *gathering = neapL_gather_arguments(L);
+    neapL_gathering *gathering = take_arguments(L);
     gathering->enough = gathering->size - 1;
     return neapL_gathering_own(L, raced);
 }

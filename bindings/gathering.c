@@ -15,7 +15,7 @@ enum {
     VALUES_MAX = 100
 };
 
-// Its memory goes with the runtime at the latest.
+// With the runtime closed nothing is waited for.
 neapL_gathering *neapL_gathering_at(lua_State *L, int index) {
     const neapL_gathering_handle *handle = lua_touserdata(L, index);
     return handle->rt->root ? handle->gathering : NULL;
@@ -190,10 +190,9 @@ void neapL_gatherings_term(neap_runtime *rt) {
 // closed: first its runtime is. With that closed there is nobody to report to.
 static int gathering_gc(lua_State *L) {
     neapL_gathering_handle *handle = lua_touserdata(L, 1);
-    neapL_gathering *gathering = neapL_gathering_at(L, 1);
-    if (gathering && !neap_list_empty(&gathering->line))
+    if (handle->gathering && !neap_list_empty(&handle->gathering->line))
         neapL_close_with_state(handle->rt);
-    gathering = neapL_gathering_at(L, 1);
+    neapL_gathering *gathering = handle->gathering;
     if (!gathering) return 0;
     disperse(gathering);
     if (gathering->lends && !handle->rt->closing) give_back(L, gathering);
@@ -337,18 +336,6 @@ int neapL_checklist(lua_State *L) {
     return (int)size;
 }
 
-// Whether one of the arguments has still to end. A function is no userdata.
-static bool check_arguments(lua_State *L, int count) {
-    bool pending = false;
-    for (int i = 1; i <= count; i++) {
-        if (!neapL_is_gatherable(L, i))
-            luaL_typeerror(L, i, "Task, Future or function");
-        const neapL_future *future = lua_touserdata(L, i);
-        pending |= !future || neapL_is_pending(future);
-    }
-    return pending;
-}
-
 // The call's frame does not hold them if there is no memory to close it.
 static neapL_gathering *push_holding(lua_State *L, int count) {
     bool many = count > VALUES_MAX;
@@ -382,8 +369,6 @@ static void begin(lua_State *L, neapL_gathering *gathering, int place) {
 neapL_gathering *neapL_gather_arguments(lua_State *L) {
     int count = lua_gettop(L);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
-    if (check_arguments(L, count))
-        neapL_waiting(L, NEAPL_AWAIT); // or nothing is begun
     neapL_gathering *gathering = push_holding(L, count);
     lua_insert(L, NEAPL_GATHERING);
     neapL_toclose(L, NEAPL_GATHERING);

@@ -17,7 +17,7 @@
 // gathering goes. For those that nobody closed the handle's finalizer does the
 // same. Lua may drop that, where there is no memory to call it, while futures
 // know the watches still: so the gathering itself is the runtime's memory, and
-// stays then until the runtime ends.
+// stays then until the state ends; for Futures may outlive the runtime.
 #ifndef NEAP_BINDINGS_GATHERING_H
 #define NEAP_BINDINGS_GATHERING_H
 
@@ -115,7 +115,7 @@ void neapL_gathering_result(lua_State *L, int place);
 
 // ---- owning: gather, settle, race, map
 
-// Gathers up the arguments, for a call that owns them.
+// Gathers up the arguments, all gatherable, for a call that owns them.
 neapL_gathering *neapL_gather_arguments(lua_State *L);
 
 // Waits until it is over, then calls `finish`. A cancel, or a deadlock, ends

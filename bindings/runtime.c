@@ -246,8 +246,12 @@ void neapL_close_with_state(neap_runtime *rt) {
     else neap_close(rt);
 }
 
+// The state is being closed. What was made since is finalized already; Futures,
+// in whose lines watches may stand, are touched no more.
 static int finalize(lua_State *L) {
-    neapL_close_with_state(lua_touserdata(L, 1));
+    neap_runtime *rt = lua_touserdata(L, 1);
+    neapL_close_with_state(rt);
+    if (rt->closing) neapL_gatherings_term(rt); // else it never began
     return 0;
 }
 

@@ -63,14 +63,16 @@ static const char things[] =
     "generator = coroutine.wrap(function()\n"
     "  for i = 1, 9 do coroutine.yield(i) end end)\n"
     "generator()\n"
-    "every = neap.every(1)\n";
+    "every = neap.every(1)\n"
+    "watched = neap.Future()\n"
+    "neap.run(function() completed = neap.as_completed {watched} end)\n";
 
 // Calls whatever there is with whatever there is, over and over.
 static const char calls[] =
     "local values = {nil, 1, 0.001, 'localhost', {}, print, neap.sleep,\n"
     "  function() note 'X' end, task, failed, future, over, queue, full,\n"
-    "  server, a, c, handle, loop, coroutine.create(note),\n"
-    "  n = 20}\n"
+    "  server, a, c, handle, loop, coroutine.create(note), completed,\n"
+    "  watched, n = 22}\n"
     "local skip = {['coroutine.yield'] = true}\n"
     "local function try(f, ...)\n"
     "  pcall(f, ...)\n"
@@ -96,7 +98,7 @@ static const char calls[] =
     "for name, f in pairs(coroutine) do\n"
     "  try_all('coroutine.' .. name, f) end\n"
     "for _, it in ipairs {task, failed, future, over, queue, full, server,\n"
-    "    a, b, c, d, handle, loop} do\n"
+    "    a, b, c, d, handle, loop, watched} do\n"
     "  tostring(it)\n"
     "  local methods = methods_of(it)\n"
     "  for name, f in pairs(methods) do try_all(name, f, it) end\n"
@@ -140,6 +142,7 @@ static void use_what_is_closed(void) {
               "assert(#neap.tasks() == 0 and not neap.current())\n"
               "assert(neap.time() and handle:cancelled())\n"
               "assert(generator() == 2) -- coroutines go on\n"
+              "watched:set_result(1) -- in whose line the iterator stands\n"
               "assert(require 'string' == string)");
     do_lua(L, calls);
     CHECK(strcmp(notes, "cd") == 0);
@@ -187,6 +190,7 @@ static void attach_again(void) {
               "neap.run(function()\n"
               "  assert(not pcall(old.sleep, 0))\n"
               "  assert(generator() == 2)\n"
+              "  watched:set_result(1)\n"
               "  assert(select(2, a:recv()) == 'socket is closed')\n"
               "  assert(not pcall(task.await, task))\n"
               "end)");
