@@ -41,7 +41,7 @@ typedef struct hold {
 // What of it a state keeps, under these keys of the registry. A box is a
 // userdata that has a hold.
 typedef struct box {
-    neap_runtime *rt; // whose the hold is; NULL: of a state without one
+    neap_runtime *rt; // whose the hold is; NULL: there was none that is open
     hold *hold;       // NULL: it was given up, or never taken
 } box;
 
@@ -198,8 +198,9 @@ static int box_gc(lua_State *L) {
 }
 
 static box *push_box(lua_State *L) {
+    neap_runtime *rt = neapL_find(L);
     box *self = lua_newuserdatauv(L, sizeof *self, 0);
-    *self = (box){.rt = neapL_find(L)};
+    *self = (box){.rt = rt && rt->root ? rt : NULL};
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &box_key) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_createtable(L, 0, 1);
