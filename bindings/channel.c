@@ -143,12 +143,13 @@ static void push_wait(lua_State *L, const neapL_channel *channel) {
 // Pushes a bid of the Channel at CHANNEL.
 static neapL_bid *push_bid(lua_State *L, neapL_channel *channel,
                            neapL_side side) {
-    if (lua_getiuservalue(L, CHANNEL, SPARE) == LUA_TNIL) {
-        lua_pop(L, 1);
-        push_wait(L, channel);
-    } else {
+    bool spare = lua_getiuservalue(L, CHANNEL, SPARE) != LUA_TNIL;
+    if (spare && has_bid(lua_touserdata(L, -1))) { // or it was finalized
         lua_pushnil(L);
         lua_setiuservalue(L, CHANNEL, SPARE);
+    } else {
+        lua_pop(L, 1);
+        push_wait(L, channel);
     }
     const neapL_wait *wait = lua_touserdata(L, -1);
     neapL_bid_init(wait->bid, channel->seat, side);
@@ -365,7 +366,6 @@ static int channel_tostring(lua_State *L) {
     return 1;
 }
 
-// With the bids that lost their handles: a live one holds the Channel.
 static void free_seat(neap_runtime *rt, neapL_seat *seat) {
     while (!neap_list_empty(&seat->bids))
         free_bid(rt, NEAP_OWNER(seat->bids.next, neapL_bid, kept));
@@ -374,9 +374,20 @@ static void free_seat(neap_runtime *rt, neapL_seat *seat) {
     neap_alloc_free(&rt->alloc, seat, sizeof *seat);
 }
 
+static void drop_spare(lua_State *L) {
+    lua_getiuservalue(L, CHANNEL, SPARE);
+    neapL_wait *spare = lua_touserdata(L, -1);
+    if (spare && has_bid(spare)) free_bid(spare->rt, spare->bid);
+    if (spare) spare->bid = NULL;
+}
+
+// With bids left it is in use again, or they lost their handles: it stays then.
 static int channel_gc(lua_State *L) {
     neapL_channel *channel = lua_touserdata(L, CHANNEL);
-    if (has_seat(channel)) free_seat(channel->rt, channel->seat);
+    if (!has_seat(channel)) return 0;
+    drop_spare(L);
+    if (!neap_list_empty(&channel->seat->bids)) return 0;
+    free_seat(channel->rt, channel->seat);
     channel->seat = NULL;
     return 0;
 }
@@ -426,8 +437,10 @@ static int channel_new(lua_State *L) {
     return 1;
 }
 
-static void *hold(void *userdata) {
-    return neapL_exchange_hold(((neapL_channel *)userdata)->seat->exchange);
+static void *hold(lua_State *L, void *userdata) {
+    const neapL_channel *channel = userdata;
+    if (!has_seat(channel)) raise_gone(L);
+    return neapL_exchange_hold(channel->seat->exchange);
 }
 
 static void release(void *exchange) { neapL_exchange_release(exchange); }

@@ -240,7 +240,7 @@ static void put_shared(packer *p, neapL_record *record) {
     }
     record->kind = NEAPL_RECORD_SHARED;
     reserve(p, sizeof(neapL_held));
-    void *object = sharing->hold(lua_touserdata(p->L, -1));
+    void *object = sharing->hold(p->L, lua_touserdata(p->L, -1));
     put_held(p, (neapL_held){.object = object, .sharing = sharing});
 }
 

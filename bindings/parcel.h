@@ -57,8 +57,9 @@ void neapL_parcel_free(neapL_parcel *parcel);
 // What crosses by reference: a parcel carries the object behind the userdata.
 typedef struct neapL_sharing {
     const neapL_type *type; // the userdata's
-    // The object behind it, held once more: for the parcel.
-    void *(*hold)(void *userdata);
+    // The object behind it, held once more: for the parcel. Raises where there
+    // is none any more. [-0, +0, e]
+    void *(*hold)(lua_State *L, void *userdata);
     // Gives up what hold took; on any thread, with any Lua state or none.
     void (*release)(void *object);
     // A userdata for the object, which the parcel goes on holding: it takes a

@@ -65,14 +65,16 @@ static const char things[] =
     "generator()\n"
     "every = neap.every(1)\n"
     "watched = neap.Future()\n"
-    "neap.run(function() completed = neap.as_completed {watched} end)\n";
+    "neap.run(function() completed = neap.as_completed {watched} end)\n"
+    "channel = neap.Channel(1)\n"
+    "thread = neap.thread(function() end)\n";
 
 // Calls whatever there is with whatever there is, over and over.
 static const char calls[] =
     "local values = {nil, 1, 0.001, 'localhost', {}, print, neap.sleep,\n"
     "  function() note 'X' end, task, failed, future, over, queue, full,\n"
     "  server, a, c, handle, loop, coroutine.create(note), completed,\n"
-    "  watched, n = 22}\n"
+    "  watched, channel, thread, n = 24}\n"
     "local skip = {['coroutine.yield'] = true}\n"
     "local function try(f, ...)\n"
     "  pcall(f, ...)\n"
@@ -98,7 +100,7 @@ static const char calls[] =
     "for name, f in pairs(coroutine) do\n"
     "  try_all('coroutine.' .. name, f) end\n"
     "for _, it in ipairs {task, failed, future, over, queue, full, server,\n"
-    "    a, b, c, d, handle, loop, watched} do\n"
+    "    a, b, c, d, handle, loop, watched, channel, thread} do\n"
     "  tostring(it)\n"
     "  local methods = methods_of(it)\n"
     "  for name, f in pairs(methods) do try_all(name, f, it) end\n"
@@ -135,6 +137,7 @@ static void use_what_is_closed(void) {
               "refused(neap.socketpair)\n"
               "refused(loop.run_forever, loop)\n"
               "refused(neap.gather, print)\n"
+              "refused(neap.offload, function() end)\n"
               "local _, message, code = a:recv()\n"
               "assert(message == 'socket is closed' and code == 'closed')\n"
               "assert(select('#', f:read()) == 3) -- what was unread is gone\n"
@@ -191,6 +194,8 @@ static void attach_again(void) {
               "  assert(not pcall(old.sleep, 0))\n"
               "  assert(generator() == 2)\n"
               "  watched:set_result(1)\n"
+              "  local ok, e = pcall(neap.offload, function() end, channel)\n"
+              "  assert(not ok and e:find 'the channel is gone', e)\n"
               "  assert(select(2, a:recv()) == 'socket is closed')\n"
               "  assert(not pcall(task.await, task))\n"
               "end)");

@@ -30,7 +30,8 @@ typedef struct seat { // what Lua has of it
     counter *counter;
 } seat;
 
-static void *counter_hold(void *userdata) {
+static void *counter_hold(lua_State *L, void *userdata) {
+    (void)L;
     seat *of = userdata;
     of->counter->holders++;
     return of->counter;
