@@ -311,6 +311,7 @@ static int check_arguments(lua_State *L, bool *waits) {
 static int offload(lua_State *L) {
     bool waits;
     int fn = check_arguments(L, &waits);
+    neapL_waiting(L, NEAPL_OFFLOAD); // or nothing is made
     box *self = push_box(L);
     lua_insert(L, 1);
     self->waits = waits;
