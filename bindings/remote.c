@@ -68,8 +68,12 @@ bool neapL_call_send(neapL_call *call) {
     return call->made;
 }
 
-void neapL_call_end(neapL_call *call, const char *words) {
+static void settle(neapL_call *call, const char *words) {
     if (!call->outcome.known) neapL_outcome_refuse(&call->outcome, words);
+}
+
+void neapL_call_end(neapL_call *call, const char *words) {
+    settle(call, words);
     if (!call->lone) ring(call, call->here, &call->end);
 }
 
@@ -162,14 +166,28 @@ static int there_close(lua_State *L) {
     return 0;
 }
 
-// What ends without an outcome was ended before it began, or had no memory to
-// begin, or to say how it failed.
+// Protected: it was ended from outside, with this error.
+static int take_error(lua_State *L) {
+    neapL_call *call = lua_touserdata(L, 1);
+    neapL_task_push(L, call->task);
+    neapL_getvalue(L, -1);
+    neapL_outcome_fail(L, NULL, &call->outcome);
+    return 0;
+}
+
+// What else ends without an outcome was ended before it began, or had no memory
+// to begin, or to say how it failed.
 void neapL_called_notify(neap_task *core) {
     neapL_call *call = NEAP_OWNER(core, neapL_call, called);
-    const char *words = call->task->scope.cause ? has_ended : no_memory;
+    const neapL_task *task = call->task;
+    const char *words = task->scope.cause ? has_ended : no_memory;
+    bool ended = task->future.closing && task->future.state == NEAPL_FAILED;
     neap_task_term(core);
+    if (ended && !call->outcome.known && !task->scope.cause)
+        neapL_protect(call->rt->L, take_error, call);
     call->task = NULL;
-    neapL_call_end(call, words);
+    if (call->whole) settle(call, words);
+    else neapL_call_end(call, words);
     neapL_call_release(call);
 }
 
@@ -194,6 +212,8 @@ static int enter(lua_State *L) {
     const box *self = lua_touserdata(L, 1);
     neapL_task *task = neapL_rt(L)->task;
     self->call->task = task;
+    if (self->call->whole)
+        listen(self->call, &self->call->called, NEAPL_CALLED, task);
     neapL_toclose(L, 1);
     if (task->core.inner->cause) return neapL_begin(L, 0, unwanted_k);
     int count = neapL_parcel_unpack(L, &self->call->work);
