@@ -48,7 +48,7 @@ static const neapL_type channel_type, wait_type;
 static const char seats_key = 's'; // registry: exchange -> Channel, weak
 
 static int raise_gone(lua_State *L) {
-    return luaL_error(L, "the channel is gone: its state is being closed");
+    return luaL_error(L, "the channel is gone: its runtime has been closed");
 }
 
 // Its memory goes with the runtime at the latest.
