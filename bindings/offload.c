@@ -53,10 +53,11 @@ static const char spare_key; // in the registry: the box that was made last
 // ---- workers
 
 static neapL_workers *open_workers(lua_State *L) {
-    neapL_workers *workers = calloc(1, sizeof *workers);
+    neapL_origin *origin = neapL_origin_open(L, neapL_rt(L));
+    neapL_workers *workers = origin ? calloc(1, sizeof *workers) : NULL;
+    if (origin && !workers) neapL_origin_release(origin);
     if (!workers) return NULL;
-    workers->origin = neapL_origin_open(L, neapL_rt(L));
-    if (!workers->origin) return free(workers), NULL;
+    workers->origin = origin;
     atomic_init(&workers->holders, 1);
     pthread_mutex_init(&workers->mutex, NULL);
     return workers;

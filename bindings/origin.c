@@ -131,21 +131,29 @@ static neap_config config_of(neapL_origin *origin) {
     return config;
 }
 
-neapL_origin *neapL_origin_open(lua_State *L, neap_runtime *rt) {
+static neapL_origin *new_origin(neap_runtime *rt, const char *path,
+                                const char *cpath) {
     neapL_origin *origin = calloc(1, sizeof *origin);
     if (!origin) return NULL;
     atomic_init(&origin->holders, 1);
     origin->rt = rt;
     origin->inbox = neap_inbox_hold(rt->loop.inbox);
     origin->config = config_of(origin);
-    int package = lua_gettop(L) + 1;
-    push_package(L);
-    origin->path = strdup(push_path(L, package, "path"));
-    origin->cpath = strdup(push_path(L, package, "cpath"));
-    lua_settop(L, package - 1);
+    origin->path = strdup(path);
+    origin->cpath = strdup(cpath);
     if (origin->path && origin->cpath) return origin;
     neapL_origin_release(origin);
     return NULL;
+}
+
+neapL_origin *neapL_origin_open(lua_State *L, neap_runtime *rt) {
+    int package = lua_gettop(L) + 1;
+    push_package(L); // to look there may raise: it comes first
+    const char *path = push_path(L, package, "path");
+    const char *cpath = push_path(L, package, "cpath");
+    neapL_origin *origin = new_origin(rt, path, cpath);
+    lua_settop(L, package - 1);
+    return origin;
 }
 
 neapL_origin *neapL_origin_hold(neapL_origin *origin) {

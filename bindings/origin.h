@@ -20,7 +20,7 @@ typedef struct neapL_origin {
     char *path, *cpath; // package's
 } neapL_origin;
 
-// Of the runtime of L. NULL: no memory.
+// Of the runtime of L. NULL: no memory. [-0, +0, e]
 neapL_origin *neapL_origin_open(lua_State *L, neap_runtime *rt);
 
 neapL_origin *neapL_origin_hold(neapL_origin *origin);

@@ -64,10 +64,12 @@ static void *run(void *arg) {
 // With a runtime that is to make the call, and closed with it. NULL: no memory,
 // or no descriptor.
 static thread *new_thread(lua_State *L, neapL_call *call) {
-    thread *self = calloc(1, sizeof *self);
+    neapL_origin *origin = neapL_origin_open(L, neapL_rt(L));
+    thread *self = origin ? calloc(1, sizeof *self) : NULL;
+    if (origin && !self) neapL_origin_release(origin);
     if (!self) return NULL;
-    self->origin = neapL_origin_open(L, neapL_rt(L));
-    if (self->origin) call->rt = neapL_origin_furnish(self->origin);
+    self->origin = origin;
+    call->rt = neapL_origin_furnish(origin);
     if (!call->rt) return free_thread(self), NULL;
     call->whole = true;
     call->there = neap_inbox_hold(call->rt->loop.inbox);
