@@ -9,7 +9,7 @@ enum {
     SOME_TASKS = 8,  // that make a minor collection dear,
     SMALL_KB = 4096, // in a heap of less than that, and as much of garbage:
     MINOR = 70,      // then one begins when memory has grown by so much,
-    MAJOR = 200,     // and is a major one by so much since the last of these;
+    MAJOR = 400,     // and is a major one by so much since the last of these;
     LUA_MINOR = 20,  // in percent; these are Lua's own
     LUA_MAJOR = 100,
     PAUSE = 200, // in percent of the memory in use when the last cycle ended
