@@ -5,13 +5,14 @@
 // the counts are atomic and the table is taken row by row under a lock.
 #include "tests/fault/fault.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+
+#include "tests/descriptors.h"
 
 enum { CALLS_MAX = 64 }; // names; sys.h has fewer than 40
 
@@ -46,15 +47,6 @@ bool fault_strikes(const char *call) {
     pthread_mutex_unlock(&lock);
     if (strikes) errno = number;
     return strikes;
-}
-
-// Descriptors of this process.
-static int count_descriptors(void) {
-    int count = -3; // ".", "..", and the folder's own
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder && readdir(folder)) count++;
-    if (folder) closedir(folder);
-    return count;
 }
 
 static void ignore(int signal) { (void)signal; }

@@ -2,7 +2,6 @@
 // Point: a runtime is made, a program runs in it while memory is refused, the
 // next operation follows, and all is given back (oom.h).
 #define _POSIX_C_SOURCE 200809L
-#include <dirent.h>
 #include <errno.h>
 #include <lualib.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "bindings/runtime.h"
+#include "tests/descriptors.h"
 #include "tests/oom/oom.h"
 
 enum {
@@ -299,14 +299,6 @@ static void live(oom_run *run) {
 }
 
 // ---- what is left
-
-static int count_descriptors(void) {
-    int count = -3; // ".", "..", and the folder's own
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder && readdir(folder)) count++;
-    if (folder) closedir(folder);
-    return count;
-}
 
 // A thread may be on its way out.
 static void check_left(oom_run *run, size_t blocks, int descriptors) {
